@@ -1,0 +1,249 @@
+// The shell of one call: owns its leg, session, timers, tools and shelf; performs what the machine decides, in order, and
+// queues what comes back. Nothing else changes a call.
+//
+// One outside input is one instant: everything it causes carries the same time, so that a tape replays to the same steps.
+import type { CarrierLeg, LegEvent, NextStep } from '../carrier/carrier.ts';
+import type { Cancel, Clock } from '../clock.ts';
+import type { RealtimeEvent, RealtimeSession } from '../realtime/session.ts';
+import type { ToolOutcome } from '../tools/tool.ts';
+import { assertNever } from './assert-never.ts';
+import type { CallEffect } from './effect.ts';
+import type { CallEvent, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
+import type { Feed } from './feed.ts';
+import { step } from './machine.ts';
+import type { Shelf } from './shelf.ts';
+import { admittedCall, type CallOpening, type CallState } from './state.ts';
+import { type Termination, terminationOf } from './termination.ts';
+
+/** How a session talks back to its call. */
+export interface SessionHooks {
+  received(input: unknown): void;
+  sent(message: unknown): void;
+  emit(event: RealtimeEvent): void;
+  released(): void;
+}
+
+export interface CallOptions {
+  opening: CallOpening;
+  clock: Clock;
+  feed: Feed;
+  shelf: Shelf;
+  /** Opens the model session; called once, in the constructor. */
+  openSession(hooks: SessionHooks): RealtimeSession;
+  /** Runs a tool; never rejects. */
+  runTool(call: { toolCall: string; name: string; arguments: string; signal: AbortSignal }): Promise<ToolOutcome>;
+  /** Stores what follows the media, before the media ends. Never rejects. */
+  storeNext(next: NextStep): Promise<void>;
+  /** The call ended; sockets may still be closing. */
+  ended(termination: Termination): void;
+  /** A throw of ours inside a step; the call then ends as `internal_error`. */
+  fault(error: unknown): void;
+}
+
+/** After the end both sockets must be gone within this, or they are given up on. */
+const CLOSE_WITHIN_MS = 1_500;
+
+export class Call {
+  readonly callId: string;
+  /** Resolves when both sockets are gone and every onlooker has finished. */
+  readonly closed: Promise<void>;
+  readonly #options: CallOptions;
+  readonly #session: RealtimeSession;
+  readonly #timers = new Map<TimerName, Cancel>();
+  readonly #tools = new Map<string, AbortController>();
+  readonly #queue: UnstampedEvent[] = [];
+  readonly #resolveClosed: () => void;
+  #state: CallState;
+  #leg: CarrierLeg | null = null;
+  #atMs: number;
+  #working = false;
+  #sessionReleased = false;
+  #legReleased = true;
+  #finishing = false;
+  #giveUp: Cancel = () => {};
+
+  constructor(options: CallOptions) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#options = options;
+    this.callId = options.opening.callId;
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    this.#atMs = options.opening.atMs;
+    this.#state = admittedCall(options.opening);
+    this.#session = options.openSession({
+      received: (input) => {
+        this.#atMs = options.clock.nowMs();
+        options.feed.input(this.#atMs, { from: 'session', input });
+      },
+      sent: (message) => options.feed.sent(this.#atMs, message),
+      emit: (event) => this.#take(event),
+      released: () => {
+        this.#sessionReleased = true;
+        this.#finishIfDone();
+      },
+    });
+  }
+
+  get state(): CallState {
+    return this.#state;
+  }
+
+  /** Joins the started media; returns where its events go. */
+  attach(leg: CarrierLeg): (event: LegEvent) => void {
+    this.#leg = leg;
+    this.#legReleased = false;
+    return (event) => {
+      if (event.type === 'leg.closed') this.#legReleased = true;
+      this.receive(event);
+      if (event.type === 'leg.closed') this.#finishIfDone();
+    };
+  }
+
+  /** Something happened outside the model session. */
+  receive(event: LegEvent | ShellEvent): void {
+    if (!this.#working) this.#atMs = this.#options.clock.nowMs();
+    this.#options.feed.input(this.#atMs, { from: 'call', event });
+    this.#take(event);
+  }
+
+  /** Arms the timers of the first phase; separate, so that a replay can begin at its own time. */
+  start(): void {
+    this.receive({ type: 'call.admitted' });
+  }
+
+  #take(event: UnstampedEvent): void {
+    this.#queue.push(event);
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    } catch (error) {
+      this.#queue.length = 0;
+      this.#options.fault(error);
+      this.#collapse();
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  #step(event: UnstampedEvent): void {
+    const stamped: CallEvent = Object.assign(event, { atMs: this.#atMs, on: this.#state.on });
+    const [state, effects] = step(this.#state, stamped);
+    this.#state = state;
+    this.#options.feed.stepped(stamped, effects);
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: CallEffect): void {
+    const { clock, feed, shelf } = this.#options;
+    switch (effect.do) {
+      case 'leg.play': {
+        const pieces = shelf.take(effect.utterance, effect.fromByte, effect.toByte, effect.padBytes);
+        for (const piece of pieces) this.#leg?.play(piece);
+        feed.played(effect.startsAtMs, pieces);
+        return;
+      }
+      case 'leg.mark':
+        return this.#leg?.mark(effect.mark);
+      case 'leg.clear':
+        return this.#leg?.clear();
+      case 'leg.close':
+        return this.#closeLeg(effect.next);
+      case 'session.append':
+        return this.#session.append(effect.chunk);
+      case 'session.append_silence':
+        return this.#session.appendSilence(effect.ms);
+      case 'session.speak':
+      case 'session.interrupt':
+      case 'session.settle_tool':
+      case 'session.tell':
+      case 'session.commit':
+        return this.#session.request(effect);
+      case 'session.close':
+        return this.#session.close();
+      case 'shelf.put':
+        return shelf.put(effect.utterance, effect.chunk);
+      case 'shelf.drop':
+        return shelf.drop(effect.utterance);
+      case 'timer.set':
+        this.#timers.get(effect.timer)?.();
+        this.#timers.set(
+          effect.timer,
+          clock.at(effect.atMs, () => this.#timerFired(effect.timer)),
+        );
+        return;
+      case 'timer.clear':
+        this.#timers.get(effect.timer)?.();
+        this.#timers.delete(effect.timer);
+        return;
+      case 'tool.run':
+        return this.#runTool(effect);
+      case 'tool.abort':
+        this.#tools.get(effect.toolCall)?.abort();
+        return;
+      case 'call.end':
+        return this.#end(effect.termination);
+      case 'ledger.charge':
+      case 'note.settled':
+      case 'note.barged_in':
+      case 'note.filled':
+      case 'note.ignored':
+      case 'note.underrun':
+        // For onlookers.
+        return;
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  #timerFired(timer: TimerName): void {
+    this.#timers.delete(timer);
+    this.receive({ type: 'timer.fired', timer });
+  }
+
+  #runTool({ toolCall, name, arguments: args }: { toolCall: string; name: string; arguments: string }): void {
+    const abort = new AbortController();
+    this.#tools.set(toolCall, abort);
+    void this.#options.runTool({ toolCall, name, arguments: args, signal: abort.signal }).then((outcome) => {
+      this.#tools.delete(toolCall);
+      this.receive({ type: 'tool.settled', toolCall, status: outcome.status, output: outcome.output });
+    });
+  }
+
+  /** The carrier asks what follows as soon as its media ends: the answer is stored first. */
+  #closeLeg(next: NextStep): void {
+    void this.#options.storeNext(next).then(() => this.#leg?.close());
+  }
+
+  #end(termination: Termination): void {
+    this.#giveUp = this.#options.clock.at(this.#options.clock.nowMs() + CLOSE_WITHIN_MS, () => this.#finish());
+    this.#options.ended(termination);
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (this.#state.phase === 'ended' && this.#sessionReleased && this.#legReleased) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    this.#giveUp();
+    void this.#options.feed.closed(this.#options.clock.nowMs()).then(this.#resolveClosed);
+  }
+
+  /** A fault of ours: this call ends by name, whatever state it is in; no other call is touched. */
+  #collapse(): void {
+    if (this.#state.phase !== 'ended') {
+      const { v, callId, direction, on, policy, capabilities } = this.#state;
+      const termination = terminationOf('internal_error');
+      this.#state = { v, callId, direction, on, policy, capabilities, phase: 'ended', termination };
+      this.#end(termination);
+    }
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    for (const abort of this.#tools.values()) abort.abort();
+    this.#session.close();
+    this.#closeLeg(this.#state.policy.afterFailure);
+  }
+}

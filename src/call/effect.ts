@@ -1,0 +1,45 @@
+// Everything a call can cause, as plain data. The machine returns effects, the shell performs them in order.
+import type { AudioChunk, NextStep } from '../carrier/carrier.ts';
+import type { RealtimeRequest, Usage, UtteranceId } from '../realtime/session.ts';
+import type { Origin, TimerName } from './event.ts';
+import type { Termination } from './termination.ts';
+
+/** What became of one utterance, for records and latency: settled exactly once. */
+export interface SettledUtterance {
+  utterance: UtteranceId;
+  outcome: 'heard' | 'interrupted' | 'unheard';
+  heardMs: number;
+  sentMs: number;
+  receivedMs: number;
+}
+
+export type UnaddressedEffect =
+  /**
+   * Take bytes [fromByte, toByte) of an utterance from the shelf, fill up with `padBytes` of silence to whole frames, and
+   * queue them at the carrier. `startsAtMs` is when the ledger expects the first byte to sound.
+   */
+  | { do: 'leg.play'; utterance: UtteranceId; fromByte: number; toByte: number; padBytes: number; startsAtMs: number }
+  | { do: 'leg.mark'; mark: string }
+  | { do: 'leg.clear' }
+  /** End the media; `next` is stored first, so that any process can tell the carrier what follows. */
+  | { do: 'leg.close'; next: NextStep }
+  | { do: 'session.append'; chunk: AudioChunk }
+  | { do: 'session.append_silence'; ms: number }
+  | RealtimeRequest
+  | { do: 'session.close' }
+  | { do: 'shelf.put'; utterance: UtteranceId; chunk: AudioChunk }
+  | { do: 'shelf.drop'; utterance: UtteranceId }
+  | { do: 'timer.set'; timer: TimerName; atMs: number }
+  | { do: 'timer.clear'; timer: TimerName }
+  | { do: 'tool.run'; toolCall: string; name: string; arguments: string }
+  | { do: 'tool.abort'; toolCall: string }
+  | { do: 'ledger.charge'; usage: Usage }
+  /** Facts for onlookers; the shell performs nothing. */
+  | ({ do: 'note.settled' } & SettledUtterance)
+  | { do: 'note.barged_in'; unheardMs: number }
+  | { do: 'note.filled'; ms: number; why: 'gap' | 'stall' }
+  | { do: 'note.ignored'; what: string }
+  | { do: 'note.underrun'; ms: number }
+  | { do: 'call.end'; termination: Termination };
+
+export type CallEffect = { on: Origin } & UnaddressedEffect;

@@ -1,0 +1,135 @@
+// The ends of a call: farewells that must be heard first, failures that are apologised for, and the one place where a
+// call ends. Pure.
+import type { LegCloseCause, NextStep } from '../carrier/carrier.ts';
+import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
+import * as ledger from './playback.ts';
+import { APOLOGY_CLIP } from './policy.ts';
+import { playClip, pump, settle, stopSpeaking } from './speaking.ts';
+import type { CallState, ConnectedState, Leaving, Talking } from './state.ts';
+import { type EndReason, type Termination, terminationOf } from './termination.ts';
+
+/** A farewell that was not heard by then ends the call all the same. */
+export const FAREWELL_CAP_MS = 15_000;
+/** A farewell's last mark may be this late. */
+export const MARK_GRACE_MS = 2_000;
+
+const HANG_UP: NextStep = { do: 'hang_up' };
+
+/** Ends the call now. Everything that lives is told to go; only late usage is taken afterwards. */
+export function end(d: Draft<CallState>, termination: Termination, next: NextStep = HANG_UP): void {
+  const { state } = d;
+  if (state.phase === 'ended') return;
+  for (const [toolCall, tool] of Object.entries(state.tools))
+    if (tool === 'running') cause(d, { do: 'tool.abort', toolCall });
+  settle(d as Draft, ledger.stopAll(state.playback, d.atMs).notes);
+  for (const timer of Object.keys(state.timers) as (keyof typeof state.timers)[]) cause(d, { do: 'timer.clear', timer });
+  cause(d, { do: 'leg.close', next });
+  if (state.session !== 'gone') cause(d, { do: 'session.close' });
+  cause(d, { do: 'call.end', termination });
+  const { v, callId, direction, on, policy, capabilities } = state;
+  d.state = { v, callId, direction, on, policy, capabilities, phase: 'ended', termination };
+}
+
+/** The call is to end after a farewell. With `ask`, the model is asked to say it; without, it was already spoken. */
+export function leave(d: Draft<ConnectedState>, reason: EndReason, revocable: boolean, ask: string | null): void {
+  const farewell = { termination: terminationOf(reason), next: HANG_UP, sinceMs: d.atMs, revocable };
+  d.state = { ...d.state, phase: 'leaving', farewell } satisfies Leaving;
+  if (ask !== null) askToSay(d, ask);
+}
+
+/** Asks the model to say something now; it owes the sound of it. */
+export function askToSay(d: Draft, ask: string): void {
+  cause(d, { do: 'session.speak', say: ask });
+  changeTurn(d, { owedSinceMs: d.atMs });
+}
+
+/** The caller spoke up before the farewell was heard: the call goes on, and the model knows it. */
+export function stay(d: Draft<Leaving>): void {
+  const { farewell: _, ...rest } = d.state;
+  (d as Draft).state = { ...rest, phase: 'talking' } satisfies Talking;
+  cause(d, {
+    do: 'session.tell',
+    role: 'system',
+    text: 'The caller spoke before the goodbye was heard. The call goes on; do not end it yet.',
+  });
+}
+
+/** Ends the call when its farewell was heard, or can no longer be. */
+export function endIfHeard(d: Draft): void {
+  const { state } = d;
+  if (state.phase !== 'leaving') return;
+  const busy = state.playback.tracks.length > 0 || state.turn.answer !== null || state.turn.owedSinceMs !== null;
+  if (!busy) end(d, state.farewell.termination, state.farewell.next);
+}
+
+/** The farewell timer fired: the mark was lost, or the farewell never came. */
+export function endIfOverdue(d: Draft): void {
+  const { state } = d;
+  if (state.phase !== 'leaving' || d.atMs < farewellDueMs(state) - 1) return;
+  end(d, state.farewell.termination, state.farewell.next);
+}
+
+/** When a farewell is given up: shortly after its last byte should have sounded, and at the latest by the cap. */
+export function farewellDueMs(state: Leaving): number {
+  const { playback, turn, farewell } = state;
+  const allSent = turn.answer === null && turn.owedSinceMs === null && !ledger.hasUnsent(playback);
+  if (!allSent) return farewell.sinceMs + FAREWELL_CAP_MS;
+  return Math.max(farewell.sinceMs, playback.queueEndsAtMs) + MARK_GRACE_MS;
+}
+
+/**
+ * The model cannot go on. What is already at the carrier plays out, then the recorded apology follows at once, then the
+ * call is forwarded or ended. Before the media started, the apology waits for it.
+ */
+export function fail(d: Draft, reason: EndReason, detail: string): void {
+  const { turn, phase } = d.state;
+  const termination = terminationOf(reason, detail);
+  const wasOpen = d.state.session !== 'gone';
+  if (phase === 'leaving' && turn.answer === null && turn.owedSinceMs === null) {
+    // The farewell is all here: it is heard to its end, the model is no longer needed.
+    change(d, { session: 'gone' });
+    if (wasOpen) cause(d, { do: 'session.close' });
+    return;
+  }
+  const [playback, dropped] = ledger.cutUnsent(d.state.playback);
+  change(d, { playback, session: 'gone' });
+  changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
+  for (const utterance of dropped) cause(d, { do: 'shelf.drop', utterance });
+  if (wasOpen) cause(d, { do: 'session.close' });
+  if (!isConnected(d)) {
+    d.state = { ...d.state, failed: termination } as typeof d.state;
+    return;
+  }
+  apologise(d, termination);
+}
+
+/** Plays the recorded apology, after which the call ends as the agent file says. */
+export function apologise(d: Draft<ConnectedState>, termination: Termination): void {
+  const farewell = { termination, next: d.state.policy.afterFailure, sinceMs: d.atMs, revocable: false };
+  d.state = { ...d.state, phase: 'leaving', farewell } satisfies Leaving;
+  playClip(d, APOLOGY_CLIP, d.state.policy.apologyBytes, true);
+  pump(d);
+}
+
+/** The longest duration, a drain: whatever is being said stops, the wrap-up is said, the caller cannot call it back. */
+export function wrapUp(d: Draft, reason: EndReason): void {
+  if (!isConnected(d)) {
+    end(d, terminationOf(reason));
+    return;
+  }
+  if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
+  stopSpeaking(d, 'our_decision');
+  leave(d, reason, false, d.state.policy.wrapUp);
+}
+
+const LEG_ENDS: Record<LegCloseCause, EndReason> = {
+  caller_hung_up: 'caller_hung_up',
+  socket_lost: 'media_lost',
+  protocol_violation: 'carrier_protocol',
+  never_started: 'media_never_started',
+  stopped_reading: 'carrier_stopped_reading',
+};
+
+/** The leg went: nothing can be said any more. */
+export const endWithLeg = (d: Draft, legCause: LegCloseCause, detail: string): void =>
+  end(d, terminationOf(LEG_ENDS[legCause], detail));

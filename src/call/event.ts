@@ -1,0 +1,53 @@
+// Everything that can happen to a call. Edges report; the shell stamps each with its time and origin; the machine decides.
+import type { LegEvent } from '../carrier/carrier.ts';
+import type { RealtimeEvent } from '../realtime/session.ts';
+import type { EndReason } from './termination.ts';
+
+/**
+ * Where something happened: which leg, which model session, in which epoch of the call. One of each exists today; a
+ * second leg, a prepared second session or a resume on another node raises them, and what carries an old epoch is void.
+ */
+export interface Origin {
+  leg: string;
+  session: string;
+  epoch: number;
+}
+
+/** When (monotonic milliseconds, one value per outside input) and where. */
+export interface Stamp {
+  atMs: number;
+  on: Origin;
+}
+
+/** The timers a call may have; each exists at most once. */
+export type TimerName =
+  /** The carrier has not opened the media socket. */
+  | 'media'
+  /** More audio may go to the carrier. */
+  | 'pace'
+  /** The model owes an answer, or stopped in the middle of one. */
+  | 'stall'
+  /** Nobody speaks. */
+  | 'silence'
+  /** A farewell takes too long. */
+  | 'farewell'
+  /** The call has lasted as long as it may. */
+  | 'duration'
+  /** The caller has pressed no further key. */
+  | 'keypad'
+  /** Caller audio stopped arriving while the caller speaks. */
+  | 'input'
+  /** The caller has spoken long enough to count as interrupting. */
+  | 'barge_in';
+
+/** What the call's own shell reports. */
+export type ShellEvent =
+  /** The call was let in; its model session is opening. */
+  | { type: 'call.admitted' }
+  | { type: 'timer.fired'; timer: TimerName }
+  | { type: 'tool.settled'; toolCall: string; status: string; output: string }
+  /** Somebody inside wants the call over, with a spoken wrap-up if there is a line: drain, operator. */
+  | { type: 'call.asked_to_end'; reason: EndReason };
+
+export type UnstampedEvent = LegEvent | RealtimeEvent | ShellEvent;
+export type CallEvent = Stamp & UnstampedEvent;

@@ -1,0 +1,85 @@
+// The read-only feed of a call: what came in, what was decided, what was sent. Onlookers (tape, record, recording, metrics,
+// page) hang on it; one that throws is logged and detached, it never reaches the media path.
+import type { Agent } from '../agent/agent.ts';
+import type { AudioChunk, IncomingCall } from '../carrier/carrier.ts';
+import type { CallEffect } from './effect.ts';
+import type { CallEvent, UnstampedEvent } from './event.ts';
+import type { CallOpening } from './state.ts';
+
+/** What is known of a call when it is admitted. */
+export interface CallFacts {
+  opening: CallOpening;
+  incoming: IncomingCall;
+  agent: Agent;
+  /** Unix milliseconds of the admission, and the monotonic time that belongs to it (`opening.atMs`). */
+  wallMs: number;
+  /** The model adapter's own configuration, plain data: part of the tape, so that a replay can build the same machine. */
+  sessionConfig: unknown;
+}
+
+/** Something from outside, as the machines got it. `session` inputs are the model adapter's own, opaque here. */
+export type FeedInput =
+  | { from: 'call'; event: UnstampedEvent }
+  | { from: 'session'; input: unknown };
+
+/** Watches one call. Every method is optional; all are called synchronously and must return at once. */
+export interface Onlooker {
+  input?(atMs: number, input: FeedInput): void;
+  stepped?(event: CallEvent, effects: readonly CallEffect[]): void;
+  /** A control message that went to the model (not audio), as the adapter sent it. */
+  sent?(atMs: number, message: unknown): void;
+  /** Agent audio handed to the carrier, expected to sound from `startsAtMs`. */
+  played?(startsAtMs: number, pieces: readonly AudioChunk[]): void;
+  /** Both sockets are gone; nothing follows. What is returned is awaited before the call counts as closed. */
+  closed?(atMs: number): void | Promise<void>;
+}
+
+/** Makes the onlooker of one call, or none. */
+export type OnlookerFactory = (call: CallFacts) => Onlooker | null;
+
+export class Feed {
+  #onlookers: Onlooker[];
+  readonly #failed: (error: unknown) => void;
+
+  /** @param failed told when an onlooker threw and was detached */
+  constructor(onlookers: readonly Onlooker[], failed: (error: unknown) => void) {
+    this.#onlookers = [...onlookers];
+    this.#failed = failed;
+  }
+
+  input(atMs: number, input: FeedInput): void {
+    for (const o of this.#onlookers) this.#guard(o, () => o.input?.(atMs, input));
+  }
+
+  stepped(event: CallEvent, effects: readonly CallEffect[]): void {
+    for (const o of this.#onlookers) this.#guard(o, () => o.stepped?.(event, effects));
+  }
+
+  sent(atMs: number, message: unknown): void {
+    for (const o of this.#onlookers) this.#guard(o, () => o.sent?.(atMs, message));
+  }
+
+  played(startsAtMs: number, pieces: readonly AudioChunk[]): void {
+    for (const o of this.#onlookers) this.#guard(o, () => o.played?.(startsAtMs, pieces));
+  }
+
+  async closed(atMs: number): Promise<void> {
+    const endings = this.#onlookers.map(async (o) => {
+      try {
+        await o.closed?.(atMs);
+      } catch (error) {
+        this.#failed(error);
+      }
+    });
+    await Promise.all(endings);
+  }
+
+  #guard(onlooker: Onlooker, tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#onlookers = this.#onlookers.filter((o) => o !== onlooker);
+      this.#failed(error);
+    }
+  }
+}

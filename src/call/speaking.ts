@@ -1,0 +1,112 @@
+// Agent speech: from the shelf to the carrier's queue, and stopping it. Pure.
+import type { AudioChunk } from '../carrier/carrier.ts';
+import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
+import type { SettledUtterance } from './effect.ts';
+import * as ledger from './playback.ts';
+import { GREETING_CLIP } from './policy.ts';
+
+/** Sends what may be sent now: at most `maxAheadMs` ahead of playback, marks included. Nothing before the media starts. */
+export function pump(d: Draft): void {
+  if (!isConnected(d)) return;
+  let p = ledger.dropEmpty(d.state.playback);
+  for (;;) {
+    const marked = ledger.markIfDue(p);
+    if (marked) {
+      p = marked[0];
+      cause(d, { do: 'leg.mark', mark: marked[1] });
+      continue;
+    }
+    const sent = ledger.sendNext(p, d.atMs, d.state.policy.maxAheadMs);
+    if (!sent) break;
+    p = sent[0];
+    const { underrunMs, ...range } = sent[1];
+    if (underrunMs > 0) cause(d, { do: 'note.underrun', ms: Math.round(underrunMs) });
+    cause(d, { do: 'leg.play', ...range });
+  }
+  if (p !== d.state.playback) change(d, { playback: p });
+}
+
+/** An utterance begins; its audio is queued behind what is already there. */
+export function beginUtterance(d: Draft, utterance: string, answer: string | null, isProtected: boolean): void {
+  const track = { utterance, answer, protected: isProtected, received: 0, sent: 0, complete: false };
+  change(d, { playback: ledger.openTrack(d.state.playback, track) });
+  pump(d);
+}
+
+/** Audio of an utterance arrived from the model. */
+export function receiveAudio(d: Draft, utterance: string, chunk: AudioChunk): void {
+  const track = ledger.findTrack(d.state.playback, utterance);
+  if (!track || track.complete) {
+    cause(d, { do: 'note.ignored', what: 'audio_of_no_utterance' });
+    return;
+  }
+  const held = d.state.playback.tracks.reduce((sum, t) => sum + t.received, 0);
+  if (held + chunk.bytes > d.state.policy.shelfBytes) {
+    // The shelf is full: the utterance ends here. What is kept is played; the model is not asked for more.
+    cause(d, { do: 'note.ignored', what: 'shelf_full' });
+    endUtterance(d, utterance);
+    return;
+  }
+  cause(d, { do: 'shelf.put', utterance, chunk });
+  change(d, { playback: ledger.updateTrack(d.state.playback, utterance, { received: track.received + chunk.bytes }) });
+  pump(d);
+}
+
+/** No more audio of an utterance will come. */
+export function endUtterance(d: Draft, utterance: string): void {
+  if (!ledger.findTrack(d.state.playback, utterance)) return;
+  change(d, { playback: ledger.updateTrack(d.state.playback, utterance, { complete: true }) });
+  pump(d);
+}
+
+/** Queues a recorded clip as an utterance of its own. */
+export function playClip(d: Draft, utterance: string, bytes: number, isProtected: boolean): void {
+  const track = { utterance, answer: null, protected: isProtected, received: bytes, sent: 0, complete: true };
+  change(d, { playback: ledger.openTrack(d.state.playback, track) });
+  pump(d);
+}
+
+/** A mark came back as played. */
+export function reachMark(d: Draft, mark: string): void {
+  const [playback, heard] = ledger.markPlayed(d.state.playback, mark, d.atMs);
+  if (playback === d.state.playback) {
+    cause(d, { do: 'note.ignored', what: 'mark_unknown' });
+    return;
+  }
+  change(d, { playback });
+  settle(d, heard);
+  pump(d);
+}
+
+/**
+ * Stops everything that is queued or being produced: `clear` first, then the model learns what was heard. Without speech
+ * in the queue or an answer on its way nothing happens.
+ */
+export function stopSpeaking(d: Draft, because: 'caller_spoke' | 'our_decision'): void {
+  const { playback, turn, session } = d.state;
+  const answering = turn.answer !== null || turn.owedSinceMs !== null;
+  if (playback.tracks.length === 0 && !answering) return;
+  // Also for audio that has sounded by the clock but whose mark is not back yet: clearing an empty queue harms nobody.
+  if (playback.tracks.some((t) => t.sent > 0)) cause(d, { do: 'leg.clear' });
+  const stopped = ledger.stopAll(playback, d.atMs);
+  change(d, { playback: stopped.playback });
+  if (session !== 'gone' && (answering || stopped.heard.length > 0))
+    cause(d, { do: 'session.interrupt', because, heard: stopped.heard });
+  if (stopped.unheardMs > 0) cause(d, { do: 'note.barged_in', unheardMs: stopped.unheardMs });
+  settle(d, stopped.notes);
+  changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
+}
+
+/** Utterances that are over: said to onlookers, their audio dropped, a clip's words put into the conversation. */
+export function settle(d: Draft, notes: readonly SettledUtterance[]): void {
+  for (const note of notes) {
+    cause(d, { do: 'note.settled', ...note });
+    cause(d, { do: 'shelf.drop', utterance: note.utterance });
+    const { greeting } = d.state.policy;
+    if (note.utterance !== GREETING_CLIP || greeting?.by !== 'clip' || d.state.session === 'gone') continue;
+    const words = greeting.text.split(/\s+/);
+    const heardWords = note.outcome === 'heard' ? words.length : Math.floor((words.length * note.heardMs) / note.receivedMs);
+    if (heardWords > 0)
+      cause(d, { do: 'session.tell', role: 'assistant', text: words.slice(0, heardWords).join(' ') });
+  }
+}

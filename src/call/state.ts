@@ -1,0 +1,145 @@
+// The state of a call: a union by phase, plain JSON, versioned. Each phase holds what exists in that phase.
+import type { SessionCapabilities } from '../realtime/session.ts';
+import type { NextStep } from '../carrier/carrier.ts';
+import type { Origin, TimerName } from './event.ts';
+import { emptyPlayback, type Playback } from './playback.ts';
+import type { CallPolicy } from './policy.ts';
+import type { Termination } from './termination.ts';
+
+interface CallFacts {
+  v: 1;
+  callId: string;
+  direction: 'inbound' | 'outbound';
+  /** The leg, session and epoch that count now; events of others are ignored. */
+  on: Origin;
+  policy: CallPolicy;
+  capabilities: SessionCapabilities;
+}
+
+/** Who has the floor, and what the model owes. */
+export interface Turn {
+  callerSpeaking: boolean;
+  /** When the caller's speech will count as interrupting; null = nothing pending. */
+  bargeInAtMs: number | null;
+  /** The answer being produced; null between answers. */
+  answer: { id: string; startedAtMs: number; spoke: boolean } | null;
+  /** Since when the model owes an answer; null = it owes none. */
+  owedSinceMs: number | null;
+  /** The model's last sign of life inside an answer. */
+  lastSignMs: number;
+  /** When somebody last did something: the silence clock counts from the later of this and the end of playback. */
+  lastActivityMs: number;
+  /** How often the silent caller was asked. */
+  prompts: number;
+  /** Failed answers in a row. */
+  failures: number;
+  /** Keys pressed and not yet told to the model, and when the last one was. */
+  keys: string;
+  lastKeyMs: number;
+}
+
+/** The caller's audio clock, on the carrier's timestamps. */
+export interface Hearing {
+  /** Timestamp that the next frame should carry; null before the first. */
+  nextTimestampMs: number | null;
+  lastSequence: number;
+  lastFrameAtMs: number;
+  /** Silence was already sent for the stall that is going on. */
+  stallFilled: boolean;
+}
+
+export type ToolState = 'running' | 'settled';
+
+interface Line extends CallFacts {
+  session: 'opening' | 'ready' | 'gone';
+  playback: Playback;
+  turn: Turn;
+  /** Tool calls by id. */
+  tools: Record<string, ToolState>;
+  /** Armed timers and when they are due. */
+  timers: Partial<Record<TimerName, number>>;
+  admittedAtMs: number;
+  /** The model has begun its first utterance: the greeting, if it speaks one. */
+  greeted: boolean;
+}
+
+interface Connected extends Line {
+  startedAtMs: number;
+  hearing: Hearing;
+}
+
+/** Entered when the call is admitted; the model session opens meanwhile. Left when the carrier's media starts. */
+export interface AwaitingMedia extends Line {
+  phase: 'awaiting_media';
+  /** Set when the model failed before the caller was there: the apology is played as soon as the media starts. */
+  failed: Termination | null;
+}
+
+/** Entered with the media's start, or when the caller spoke up during a farewell. Left for a farewell or an end. */
+export interface Talking extends Connected {
+  phase: 'talking';
+}
+
+/** Entered when the call is to end after something was heard: a goodbye, a wrap-up, an apology. Left when it was heard. */
+export interface Leaving extends Connected {
+  phase: 'leaving';
+  farewell: Farewell;
+}
+
+export interface Farewell {
+  termination: Termination;
+  next: NextStep;
+  sinceMs: number;
+  /** True: when the caller speaks up before it was heard, the call goes on. */
+  revocable: boolean;
+}
+
+/** Entered once; only late usage is still taken. */
+export interface Ended extends CallFacts {
+  phase: 'ended';
+  termination: Termination;
+}
+
+export type LiveState = AwaitingMedia | Talking | Leaving;
+export type ConnectedState = Talking | Leaving;
+export type CallState = LiveState | Ended;
+
+/** What a call starts from. */
+export interface CallOpening {
+  callId: string;
+  direction: 'inbound' | 'outbound';
+  on: Origin;
+  policy: CallPolicy;
+  capabilities: SessionCapabilities;
+  atMs: number;
+}
+
+/** The state of a call that was just admitted. */
+export const admittedCall = (o: CallOpening): AwaitingMedia => ({
+  v: 1,
+  phase: 'awaiting_media',
+  callId: o.callId,
+  direction: o.direction,
+  on: o.on,
+  policy: o.policy,
+  capabilities: o.capabilities,
+  session: 'opening',
+  playback: emptyPlayback(),
+  turn: {
+    callerSpeaking: false,
+    bargeInAtMs: null,
+    answer: null,
+    owedSinceMs: null,
+    lastSignMs: o.atMs,
+    lastActivityMs: o.atMs,
+    prompts: 0,
+    failures: 0,
+    keys: '',
+    lastKeyMs: 0,
+  },
+  tools: {},
+  timers: {},
+  admittedAtMs: o.atMs,
+  greeted: false,
+  failed: null,
+});

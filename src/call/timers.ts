@@ -1,0 +1,111 @@
+// Which timers a call should have now: derived from the state, so that none outlives its reason. Pure.
+//
+// Deadlines that only ever move later (silence, stall, pace, input) are not re-armed for each move: the timer fires, the
+// deadline is looked at again, and the timer is armed for what is left.
+import { cause, change, type Draft, isConnected } from './draft.ts';
+import { farewellDueMs } from './ending.ts';
+import type { TimerName } from './event.ts';
+import { STALL_AFTER_MS } from './hearing.ts';
+import * as ledger from './playback.ts';
+import type { LiveState } from './state.ts';
+
+/** The carrier's queue is filled up when this much less than `maxAheadMs` is in it. */
+const PACE_STEP_MS = 500;
+/** Keys pressed within this time belong together. */
+export const KEYPAD_WAIT_MS = 1_500;
+
+const NAMES: readonly TimerName[] = [
+  'media',
+  'pace',
+  'stall',
+  'silence',
+  'farewell',
+  'duration',
+  'keypad',
+  'input',
+  'barge_in',
+];
+
+/** When a timer is due in this state, or null when there is nothing to wait for. */
+export function dueMs(state: LiveState, timer: TimerName): number | null {
+  const { turn, playback, policy } = state;
+  const connected = state.phase !== 'awaiting_media';
+  switch (timer) {
+    case 'media':
+      return connected ? null : state.admittedAtMs + policy.mediaWaitMs;
+    case 'pace':
+      return connected && ledger.hasUnsent(playback)
+        ? playback.queueEndsAtMs - policy.maxAheadMs + PACE_STEP_MS
+        : null;
+    case 'stall':
+      return connected && state.session !== 'gone' ? stallDueMs(state) : null;
+    case 'silence':
+      return state.phase === 'talking' && isQuiet(state)
+        ? Math.max(turn.lastActivityMs, playback.queueEndsAtMs) + policy.silenceMs
+        : null;
+    case 'farewell':
+      return state.phase === 'leaving' ? farewellDueMs(state) : null;
+    case 'duration':
+      return state.phase === 'talking' || (state.phase === 'leaving' && state.farewell.revocable)
+        ? state.startedAtMs + policy.maxCallMs
+        : null;
+    case 'keypad':
+      return connected && turn.keys !== '' ? turn.lastKeyMs + KEYPAD_WAIT_MS : null;
+    case 'input':
+      return connected && turn.callerSpeaking && !state.hearing.stallFilled
+        ? state.hearing.lastFrameAtMs + STALL_AFTER_MS
+        : null;
+    case 'barge_in':
+      return turn.bargeInAtMs;
+    default:
+      return timer satisfies never;
+  }
+}
+
+/** An answer is owed and not begun, or begun and silent for too long. */
+function stallDueMs({ turn, policy, playback }: LiveState): number | null {
+  if (turn.owedSinceMs !== null) return turn.owedSinceMs + policy.modelStallMs;
+  if (turn.answer === null) return null;
+  return Math.max(turn.lastSignMs, playback.queueEndsAtMs) + policy.modelStallMs;
+}
+
+/** Nobody speaks, nobody is about to, and nobody works on an answer. */
+const isQuiet = ({ turn, playback, tools, session }: LiveState): boolean =>
+  session === 'ready' &&
+  !turn.callerSpeaking &&
+  turn.answer === null &&
+  turn.owedSinceMs === null &&
+  turn.keys === '' &&
+  !ledger.hasUnsent(playback) &&
+  !Object.values(tools).includes('running');
+
+/** Arms and clears timers so that they fit the state. */
+export function armTimers(d: Draft): void {
+  let timers = d.state.timers;
+  for (const timer of NAMES) {
+    const due = dueMs(d.state, timer);
+    const armed = timers[timer];
+    if (due === null) {
+      if (armed === undefined) continue;
+      const { [timer]: _, ...rest } = timers;
+      timers = rest;
+      cause(d, { do: 'timer.clear', timer });
+    } else if (armed === undefined || armed > due) {
+      timers = { ...timers, [timer]: due };
+      cause(d, { do: 'timer.set', timer, atMs: due });
+    }
+  }
+  if (timers !== d.state.timers) change(d, { timers });
+}
+
+/** A timer that fired is no longer armed. */
+export function disarm(d: Draft, timer: TimerName): void {
+  const { [timer]: _, ...timers } = d.state.timers;
+  change(d, { timers });
+}
+
+/** True when the deadline has really come; a lazily armed timer may fire before it moved-on deadline. */
+export function isDue(d: Draft, timer: TimerName): boolean {
+  const due = dueMs(d.state, timer);
+  return due !== null && d.atMs >= due - 1 && (timer !== 'media' || !isConnected(d));
+}

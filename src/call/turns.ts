@@ -1,0 +1,156 @@
+// Who has the floor: the caller speaking, the model answering, tools running, keys pressed, nobody at all. Pure.
+import type { RealtimeEvent } from '../realtime/session.ts';
+import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
+import { fail, leave, askToSay, stay } from './ending.ts';
+import * as ledger from './playback.ts';
+import { stopSpeaking } from './speaking.ts';
+import type { ConnectedState, Leaving } from './state.ts';
+
+type Of<T extends RealtimeEvent['type']> = Extract<RealtimeEvent, { type: T }>;
+
+const END_CALL = 'end_call';
+
+/** The model can be spoken to: the greeting is asked for, even before the caller's media is there. */
+export function openConversation(d: Draft): void {
+  change(d, { session: 'ready' });
+  const { greeting } = d.state.policy;
+  if (greeting?.by === 'model') {
+    cause(d, { do: 'session.speak', say: greeting.say });
+    changeTurn(d, { owedSinceMs: d.atMs });
+  } else {
+    changeTurn(d, { owedSinceMs: null });
+  }
+}
+
+/** The caller begins to speak: interrupts at once, later, or not at all, as the policy says. */
+export function callerBegins(d: Draft): void {
+  changeTurn(d, { callerSpeaking: true, prompts: 0, lastActivityMs: d.atMs });
+  if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
+  const current = ledger.currentTrack(d.state.playback, d.atMs);
+  const after = d.atMs + d.state.policy.interruptAfterMs;
+  const bargeInAtMs = current?.protected ? Math.max(after, d.state.playback.queueEndsAtMs) : after;
+  if (bargeInAtMs <= d.atMs) bargeIn(d);
+  else if (current || d.state.turn.answer || d.state.turn.owedSinceMs !== null) changeTurn(d, { bargeInAtMs });
+}
+
+/** The caller interrupts: the agent stops, and a farewell is called back. */
+export function bargeIn(d: Draft): void {
+  changeTurn(d, { bargeInAtMs: null });
+  stopSpeaking(d, 'caller_spoke');
+  if (d.state.phase === 'leaving' && d.state.farewell.revocable) stay(d as Draft<Leaving>);
+}
+
+export function callerStops(d: Draft): void {
+  changeTurn(d, { callerSpeaking: false, bargeInAtMs: null, lastActivityMs: d.atMs });
+}
+
+/** The caller's turn is over: an answer is owed. A backchannel that did not stop the agent is not answered by us. */
+export function callerTurnEnds(d: Draft): void {
+  changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs });
+  if (d.state.capabilities.answersTurns) {
+    if (!ledger.isSpeaking(d.state.playback, d.atMs)) changeTurn(d, { owedSinceMs: d.atMs });
+    return;
+  }
+  if (ledger.isSpeaking(d.state.playback, d.atMs)) return;
+  cause(d, { do: 'session.speak', say: null });
+  changeTurn(d, { owedSinceMs: d.atMs });
+}
+
+export function answerBegins(d: Draft, event: Of<'answer.started'>): void {
+  changeTurn(d, { answer: { id: event.answer, startedAtMs: d.atMs, spoke: false }, lastSignMs: d.atMs });
+}
+
+/** The model made a sound: it owes nothing for now. */
+export function answerSounds(d: Draft): void {
+  const { answer } = d.state.turn;
+  changeTurn(d, {
+    owedSinceMs: null,
+    lastSignMs: d.atMs,
+    lastActivityMs: d.atMs,
+    failures: 0,
+    answer: answer && !answer.spoke ? { ...answer, spoke: true } : answer,
+  });
+}
+
+export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
+  const { answer, owedSinceMs, failures } = d.state.turn;
+  // An answer that began after the debt, and ended whole, has paid it, with words or without.
+  const paid = event.status === 'completed' && owedSinceMs !== null && answer !== null && answer.startedAtMs >= owedSinceMs;
+  changeTurn(d, { answer: null, lastActivityMs: d.atMs, owedSinceMs: paid ? null : owedSinceMs });
+  if (event.status !== 'failed') return;
+  if (failures >= 1) {
+    fail(d, 'model_failed', event.detail);
+    return;
+  }
+  changeTurn(d, { failures: failures + 1, owedSinceMs: d.atMs });
+  const ask = d.state.phase === 'leaving' ? d.state.policy.wrapUp : null;
+  cause(d, { do: 'session.speak', say: ask });
+}
+
+/** The model asks for a tool. `end_call` is ours; everything else runs beside the conversation. */
+export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
+  changeTurn(d, { owedSinceMs: null, lastSignMs: d.atMs, lastActivityMs: d.atMs });
+  if (event.name === END_CALL && d.state.policy.endCall) {
+    agentLeaves(d, event.toolCall);
+    return;
+  }
+  change(d, { tools: { ...d.state.tools, [event.toolCall]: 'running' } });
+  cause(d, { do: 'tool.run', toolCall: event.toolCall, name: event.name, arguments: event.arguments });
+}
+
+/** The goodbye contract: what was said in the same answer is the farewell; if nothing was, it is asked for. */
+function agentLeaves(d: Draft, toolCall: string): void {
+  change(d, { tools: { ...d.state.tools, [toolCall]: 'settled' } });
+  if (!isConnected(d) || d.state.turn.callerSpeaking || d.state.phase === 'leaving') {
+    cause(d, { do: 'session.settle_tool', toolCall, output: 'Not ended: the call is not at its end.', quietly: true });
+    return;
+  }
+  const output = 'The call ends as soon as the caller has heard the goodbye. If the caller speaks first, it goes on.';
+  cause(d, { do: 'session.settle_tool', toolCall, output, quietly: true });
+  const ask = d.state.turn.answer?.spoke ? null : (d.state.policy.endCall?.goodbye ?? null);
+  leave(d, 'agent_goodbye', true, ask);
+}
+
+/** A tool finished: the model gets its output, and owes an answer when it was the last one running. */
+export function toolSettled(d: Draft, toolCall: string, output: string): void {
+  if (d.state.tools[toolCall] !== 'running') {
+    cause(d, { do: 'note.ignored', what: 'tool_settled_twice' });
+    return;
+  }
+  const tools = { ...d.state.tools, [toolCall]: 'settled' as const };
+  change(d, { tools });
+  changeTurn(d, { lastActivityMs: d.atMs });
+  if (d.state.session === 'gone') return;
+  cause(d, { do: 'session.settle_tool', toolCall, output, quietly: false });
+  const last = !Object.values(tools).includes('running');
+  if (last && !d.state.turn.callerSpeaking) changeTurn(d, { owedSinceMs: d.atMs });
+}
+
+/** A key: collected until `#`, or until no further key comes. */
+export function keyPressed(d: Draft<ConnectedState>, digit: string): void {
+  changeTurn(d, { keys: (d.state.turn.keys + digit).slice(-64), lastKeyMs: d.atMs, prompts: 0 });
+  if (digit === '#') tellKeys(d);
+}
+
+/** The keys pressed so far are told to the model as text; they count as the caller's turn. */
+export function tellKeys(d: Draft): void {
+  const { keys } = d.state.turn;
+  changeTurn(d, { keys: '', lastActivityMs: d.atMs });
+  if (keys === '' || d.state.session === 'gone') return;
+  if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
+  const current = ledger.currentTrack(d.state.playback, d.atMs);
+  if (!current?.protected) stopSpeaking(d, 'our_decision');
+  if (d.state.phase === 'leaving') stay(d as Draft<Leaving>);
+  if (!d.state.capabilities.detectsTurns) cause(d, { do: 'session.commit' });
+  cause(d, { do: 'session.tell', role: 'user', text: `[The caller pressed keys: ${keys.split('').join(' ')}]` });
+  cause(d, { do: 'session.speak', say: null });
+  changeTurn(d, { owedSinceMs: d.atMs });
+}
+
+/** Nobody has spoken for long: the caller is asked once, then told goodbye. */
+export function breakSilence(d: Draft<ConnectedState>): void {
+  const { policy, turn } = d.state;
+  changeTurn(d, { prompts: turn.prompts + 1, lastActivityMs: d.atMs });
+  if (turn.prompts === 0) askToSay(d, policy.silencePrompt);
+  else leave(d, 'caller_silent', true, policy.silenceGoodbye);
+}

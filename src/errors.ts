@@ -1,0 +1,36 @@
+// Every error we raise ourselves: a stable code, what happened, and the cause kept. Codes are documented in
+// docs/errors.md and never reused.
+
+/** The catalogue: code -> HTTP status (0 where it never reaches HTTP). */
+export const ERROR_CODES = {
+  /** The environment or an agent file is wrong; the text lists every fault with what was expected. */
+  TRK_CONFIG: 0,
+  /** The port is taken or the address cannot be bound. */
+  TRK_LISTEN: 0,
+  /** The data folder cannot be written. */
+  TRK_DATA_DIR: 0,
+  /** A webhook or media socket did not prove that it came from the carrier. */
+  TRK_SIGNATURE: 403,
+  /** A media token that is unknown, foreign, expired or used. */
+  TRK_TOKEN: 403,
+  /** A webhook whose call already went on: a replay. */
+  TRK_REPLAYED: 403,
+  /** A webhook without what a call needs. */
+  TRK_BAD_WEBHOOK: 400,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error of ours; `code` says which, `message` says what to do. */
+export class TrunklineError extends Error {
+  override name = 'TrunklineError';
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+  /** HTTP status for this error, 500 where the catalogue has none. */
+  get statusCode(): number {
+    return ERROR_CODES[this.code] || 500;
+  }
+}

@@ -1,0 +1,128 @@
+// The WebSocket to the Realtime API: one text frame per event, compression off, redirects not followed (the key would
+// leak), a deadline on the handshake, ping and pong while it lives.
+import { WebSocket } from 'ws';
+
+/** What a connected socket reports. `open` once, then `message`s, `closed` exactly once. */
+export interface WireEvents {
+  open(): void;
+  message(text: string): void;
+  /** A message that was not taken: binary, or larger than we read. */
+  skipped(why: 'binary' | 'oversize'): void;
+  closed(why: WireClosed): void;
+}
+
+export interface WireClosed {
+  cause: 'unreachable' | 'refused' | 'lost';
+  /** Status or close code in words; no server text that could carry call content. */
+  detail: string;
+}
+
+/** A socket to the model as the session needs it. Owned by its session. */
+export interface Wire {
+  send(text: string): void;
+  close(): void;
+}
+
+export interface ConnectOptions {
+  /** API root, e.g. https://api.openai.com/v1 */
+  baseUrl: string;
+  model: string;
+  apiKey: string;
+  handshakeMs: number;
+}
+
+/** Read but not parsed beyond this: nothing a call needs is that large. */
+const MAX_PARSED_BYTES = 1024 * 1024;
+/** A frame larger than this closes the socket (ws, 1009). The API allows 15 MiB of audio in one event. */
+const MAX_FRAME_BYTES = 32 * 1024 * 1024;
+/** Caller audio waiting in the socket: about 30 s. More means the peer does not read. */
+const MAX_BUFFERED_BYTES = 512 * 1024;
+const PING_EVERY_MS = 15_000;
+/** Long enough for the close frame's answer, then the socket is cut. */
+const CLOSE_WITHIN_MS = 1_000;
+
+/** The Realtime URL under an API root: that root with the ws or wss scheme and `/realtime?model=…`. */
+export function realtimeUrl(baseUrl: string, model: string): string {
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/realtime`);
+  url.protocol = url.protocol === 'http:' || url.protocol === 'ws:' ? 'ws:' : 'wss:';
+  url.searchParams.set('model', model);
+  return url.href;
+}
+
+/** Opens the socket; everything that happens to it arrives at `events`. Never throws. */
+export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
+  const socket = new WebSocket(realtimeUrl(options.baseUrl, options.model), {
+    headers: { authorization: `Bearer ${options.apiKey}` },
+    perMessageDeflate: false,
+    followRedirects: false,
+    handshakeTimeout: options.handshakeMs,
+    maxPayload: MAX_FRAME_BYTES,
+  });
+  let opened = false;
+  let over = false;
+  let ping: NodeJS.Timeout | undefined;
+  let cut: NodeJS.Timeout | undefined;
+
+  const finish = (why: WireClosed): void => {
+    if (over) return;
+    over = true;
+    clearInterval(ping);
+    events.closed(why);
+  };
+  const terminateSoon = (): void => {
+    cut ??= setTimeout(() => socket.terminate(), CLOSE_WITHIN_MS);
+  };
+
+  socket.on('open', () => {
+    opened = true;
+    let alive = true;
+    socket.on('pong', () => {
+      alive = true;
+    });
+    ping = setInterval(() => {
+      if (!alive) {
+        finish({ cause: 'lost', detail: 'no pong' });
+        return socket.terminate();
+      }
+      alive = false;
+      socket.ping();
+    }, PING_EVERY_MS);
+    ping.unref();
+    events.open();
+  });
+  socket.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) return events.skipped('binary');
+    if (data.length > MAX_PARSED_BYTES) return events.skipped('oversize');
+    events.message(data.toString('utf8'));
+  });
+  socket.on('unexpected-response', (request, response) => {
+    finish({ cause: 'refused', detail: `HTTP ${response.statusCode}` });
+    response.resume();
+    request.destroy();
+    socket.terminate();
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    finish({ cause: opened ? 'lost' : 'unreachable', detail: error.code ?? error.name });
+  });
+  socket.on('close', (code) => {
+    clearTimeout(cut);
+    finish({ cause: opened ? 'lost' : 'unreachable', detail: `close ${code}` });
+  });
+
+  return {
+    send(text) {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+        finish({ cause: 'lost', detail: 'does not read' });
+        return socket.terminate();
+      }
+      socket.send(text);
+    },
+    close() {
+      if (socket.readyState === WebSocket.CLOSED) return;
+      if (socket.readyState === WebSocket.CONNECTING) return socket.terminate();
+      socket.close(1000);
+      terminateSoon();
+    },
+  };
+}

@@ -1,0 +1,262 @@
+// Realtime JSON <-> what the dialogue reads and says. Pure. Every message parses to known, unknown or malformed; nothing
+// throws. Names and shapes: npm `openai` 7.55.0 declarations and openai-openapi 2.3.0 (GA event set).
+import type { Usage } from '../../realtime/session.ts';
+import type { AudioChunk } from '../../carrier/carrier.ts';
+import { base64Bytes } from '../../audio/mulaw.ts';
+
+/** A function call item as it stands in an answer. */
+export interface FunctionCall {
+  itemId: string;
+  callId: string;
+  name: string;
+  arguments: string;
+  /** Absent where the server leaves it out. */
+  status: 'completed' | 'incomplete' | 'in_progress' | null;
+}
+
+/** The tokens of one usage object, by modality. */
+export type TokenUsage = Omit<Extract<Usage, { unit: 'tokens' }>, 'source' | 'what' | 'model' | 'unit'>;
+
+/** The server events that a bridge reads, reduced to the fields it uses. */
+export type ServerMessage =
+  | { type: 'session.created' }
+  | { type: 'session.updated'; inputFormat: string; outputFormat: string }
+  | { type: 'speech_started'; audioMs: number | null }
+  | { type: 'speech_stopped'; audioMs: number | null }
+  | { type: 'committed'; itemId: string }
+  | { type: 'item_known'; itemId: string }
+  | { type: 'transcribed'; itemId: string; text: string; usage: TokenUsage | { seconds: number } | null }
+  | { type: 'response.created'; responseId: string; outOfBand: boolean; tag: string | null }
+  | { type: 'message_added'; responseId: string; itemId: string }
+  | { type: 'call_added'; responseId: string; call: FunctionCall }
+  | { type: 'audio'; responseId: string; itemId: string; chunk: AudioChunk }
+  | { type: 'text'; responseId: string; itemId: string; text: string }
+  | { type: 'item_done'; responseId: string; itemId: string }
+  | {
+      type: 'response.done';
+      responseId: string;
+      outOfBand: boolean;
+      status: 'completed' | 'cancelled' | 'failed' | 'incomplete';
+      detail: string;
+      calls: FunctionCall[];
+      usage: TokenUsage | null;
+    }
+  | { type: 'error'; code: string; detail: string; eventId: string | null };
+
+export type Parsed =
+  | { kind: 'known'; eventId: string | null; message: ServerMessage }
+  /** `unexpected`: not even a type that we know and leave alone. */
+  | { kind: 'unknown'; type: string; unexpected: boolean }
+  | { kind: 'malformed' };
+
+type Json = Record<string, unknown>;
+
+const MALFORMED: Parsed = { kind: 'malformed' };
+/** Known events that change nothing here. */
+const IGNORED = new Set([
+  'conversation.created',
+  'conversation.item.created',
+  'conversation.item.done',
+  'conversation.item.truncated',
+  'conversation.item.deleted',
+  'conversation.item.retrieved',
+  'conversation.item.input_audio_transcription.delta',
+  'conversation.item.input_audio_transcription.failed',
+  'conversation.item.input_audio_transcription.segment',
+  'input_audio_buffer.cleared',
+  'input_audio_buffer.timeout_triggered',
+  'response.content_part.added',
+  'response.content_part.done',
+  'response.output_audio.done',
+  'response.output_audio_transcript.done',
+  'response.function_call_arguments.delta',
+  'response.function_call_arguments.done',
+  'response.output_text.delta',
+  'response.output_text.done',
+  'rate_limits.updated',
+]);
+
+/** Reads one text message from the server. */
+export function parseServerMessage(text: string): Parsed {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return MALFORMED;
+  }
+  const o = object(raw);
+  const type = o && string(o.type);
+  if (!o || !type) return MALFORMED;
+  const eventId = string(o.event_id);
+  if (IGNORED.has(type)) return { kind: 'unknown', type, unexpected: false };
+  const message = read(type, o);
+  if (message === undefined) return { kind: 'unknown', type, unexpected: !type.startsWith('response.output_item') };
+  return message === null ? MALFORMED : { kind: 'known', eventId, message };
+}
+
+/** undefined: a type we do not know; null: a known type without the fields it must have. */
+function read(type: string, o: Json): ServerMessage | null | undefined {
+  switch (type) {
+    case 'session.created':
+      return { type };
+    case 'session.updated': {
+      const audio = object(object(o.session)?.audio);
+      const format = (side: 'input' | 'output') => string(object(object(audio?.[side])?.format)?.type) ?? '';
+      return { type, inputFormat: format('input'), outputFormat: format('output') };
+    }
+    case 'input_audio_buffer.speech_started':
+      return { type: 'speech_started', audioMs: number(o.audio_start_ms) };
+    case 'input_audio_buffer.speech_stopped':
+      return { type: 'speech_stopped', audioMs: number(o.audio_end_ms) };
+    case 'input_audio_buffer.committed':
+      return ids(o, 'item_id') && { type: 'committed', itemId: o.item_id as string };
+    case 'conversation.item.added': {
+      const id = string(object(o.item)?.id);
+      return id === null ? null : { type: 'item_known', itemId: id };
+    }
+    case 'conversation.item.input_audio_transcription.completed':
+      return (
+        ids(o, 'item_id') && {
+          type: 'transcribed',
+          itemId: o.item_id as string,
+          text: string(o.transcript) ?? '',
+          usage: transcriptionUsage(object(o.usage)),
+        }
+      );
+    case 'response.created': {
+      const response = object(o.response);
+      const id = string(response?.id);
+      if (!response || id === null) return null;
+      const tag = string(object(response.metadata)?.trunkline);
+      return { type, responseId: id, outOfBand: isOutOfBand(response), tag };
+    }
+    case 'response.output_item.added':
+    case 'response.output_item.done':
+      return outputItem(type, o);
+    case 'response.output_audio.delta': {
+      const payload = string(o.delta);
+      if (payload === null || !ids(o, 'response_id', 'item_id')) return null;
+      const chunk = { payload, bytes: base64Bytes(payload) };
+      return { type: 'audio', responseId: o.response_id as string, itemId: o.item_id as string, chunk };
+    }
+    case 'response.output_audio_transcript.delta': {
+      const text = string(o.delta);
+      if (text === null || !ids(o, 'response_id', 'item_id')) return null;
+      return { type: 'text', responseId: o.response_id as string, itemId: o.item_id as string, text };
+    }
+    case 'response.done':
+      return responseDone(object(o.response));
+    case 'error': {
+      const error = object(o.error);
+      if (!error) return null;
+      return {
+        type,
+        code: string(error.code) ?? string(error.type) ?? 'unknown',
+        detail: string(error.message) ?? '',
+        eventId: string(error.event_id),
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function outputItem(type: string, o: Json): ServerMessage | null | undefined {
+  const item = object(o.item);
+  const itemId = string(item?.id);
+  const responseId = string(o.response_id);
+  if (!item || itemId === null || responseId === null) return null;
+  const added = type === 'response.output_item.added';
+  if (item.type === 'message') return { type: added ? 'message_added' : 'item_done', responseId, itemId };
+  const call = item.type === 'function_call' ? functionCall(item) : null;
+  return call ? { type: 'call_added', responseId, call } : undefined;
+}
+
+function responseDone(response: Json | null): ServerMessage | null {
+  const responseId = string(response?.id);
+  if (!response || responseId === null) return null;
+  const details = object(response.status_details);
+  const error = object(details?.error);
+  const status = string(response.status);
+  return {
+    type: 'response.done',
+    responseId,
+    outOfBand: isOutOfBand(response),
+    status: status === 'completed' || status === 'cancelled' || status === 'failed' ? status : 'incomplete',
+    detail: string(error?.code) ?? string(error?.type) ?? string(details?.reason) ?? '',
+    calls: (Array.isArray(response.output) ? response.output : [])
+      .map((item) => functionCall(object(item)))
+      .filter((call) => call !== null),
+    usage: answerUsage(object(response.usage)),
+  };
+}
+
+/** `conversation: "none"` responses have no conversation id; servers that never send one are not taken for that. */
+const isOutOfBand = (response: Json): boolean => 'conversation_id' in response && response.conversation_id === null;
+
+function functionCall(item: Json | null): FunctionCall | null {
+  const callId = string(item?.call_id);
+  const name = string(item?.name);
+  if (!item || item.type !== 'function_call' || callId === null || name === null) return null;
+  const status = item.status;
+  return {
+    itemId: string(item.id) ?? '',
+    callId,
+    name,
+    arguments: string(item.arguments) ?? '',
+    status: status === 'completed' || status === 'incomplete' || status === 'in_progress' ? status : null,
+  };
+}
+
+/** Cached counts are a subset of input. Where only their total is known it is taken as text first (cheapest error). */
+function answerUsage(usage: Json | null): TokenUsage | null {
+  if (!usage) return null;
+  const input = object(usage.input_token_details);
+  const cached = object(input?.cached_tokens_details);
+  const output = object(usage.output_token_details);
+  const textIn = count(input?.text_tokens) || (input ? 0 : count(usage.input_tokens));
+  const audioIn = count(input?.audio_tokens);
+  const total = count(input?.cached_tokens);
+  const cachedTextIn = cached ? count(cached.text_tokens) : Math.min(total, textIn);
+  return {
+    textIn,
+    audioIn,
+    imageIn: count(input?.image_tokens),
+    cachedTextIn,
+    cachedAudioIn: cached ? count(cached.audio_tokens) : Math.min(total - cachedTextIn, audioIn),
+    cachedImageIn: count(cached?.image_tokens),
+    textOut: count(output?.text_tokens) || (output ? 0 : count(usage.output_tokens)),
+    audioOut: count(output?.audio_tokens),
+  };
+}
+
+function transcriptionUsage(usage: Json | null): TokenUsage | { seconds: number } | null {
+  if (!usage) return null;
+  if (usage.type === 'duration') return { seconds: number(usage.seconds) ?? 0 };
+  return answerUsage({
+    ...usage,
+    input_token_details: usage.input_token_details ?? { audio_tokens: usage.input_tokens },
+    output_token_details: { text_tokens: usage.output_tokens },
+  });
+}
+
+const object = (value: unknown): Json | null =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
+const string = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+const count = (value: unknown): number => Math.max(0, Math.round(number(value) ?? 0));
+const ids = (o: Json, ...names: string[]): true | null =>
+  names.every((name) => typeof o[name] === 'string') ? true : null;
+
+/** What we send, as the API takes it (strict client schema). Audio is not here: it goes out by template. */
+export type ClientMessage =
+  | { type: 'session.update'; event_id: string; session: Record<string, unknown> }
+  | { type: 'input_audio_buffer.commit'; event_id: string }
+  | { type: 'conversation.item.create'; event_id: string; item: Record<string, unknown> }
+  | { type: 'conversation.item.truncate'; event_id: string; item_id: string; content_index: 0; audio_end_ms: number }
+  | { type: 'conversation.item.delete'; event_id: string; item_id: string }
+  | { type: 'response.create'; event_id: string; response: Record<string, unknown> }
+  | { type: 'response.cancel'; event_id: string; response_id: string };
+
+/** Caller audio as the API takes it; the payload passes undecoded. */
+export const printAppend = (payload: string): string => `{"type":"input_audio_buffer.append","audio":"${payload}"}`;

@@ -1,0 +1,153 @@
+// A Realtime session: owns the socket and the dialogue, holds caller audio until the session is configured, and turns
+// what the socket says into events. The same class, with another wire, replays tapes.
+import { msToBytes, silence } from '../../audio/mulaw.ts';
+import type { AudioChunk } from '../../carrier/carrier.ts';
+import type { Cancel, Clock } from '../../clock.ts';
+import type { RealtimeEvent, RealtimeRequest, RealtimeSession, SessionCapabilities } from '../session.ts';
+import type { Wire, WireClosed, WireEvents } from './connect.ts';
+import { type Dialogue, type DialogueConfig, type DialogueInput, newDialogue, stepDialogue } from './dialogue.ts';
+import { type ClientMessage, parseServerMessage, printAppend } from './messages.ts';
+
+/** What a session reports to its call. */
+export interface SessionListener {
+  /** An input of the dialogue from outside, before it is worked on; `emit` and `sent` follow for what it causes. */
+  received(input: DialogueInput): void;
+  sent(message: ClientMessage): void;
+  emit(event: RealtimeEvent): void;
+  /** The socket is gone; nothing follows. */
+  released(): void;
+}
+
+export interface SessionOptions {
+  config: DialogueConfig;
+  capabilities: SessionCapabilities;
+  clock: Clock;
+  /** From the constructor to `session.updated`; later the session counts as unreachable. */
+  readyWithinMs: number;
+  /** Opens the wire; called once, in the constructor. */
+  connect(events: WireEvents): Wire;
+  listener: SessionListener;
+}
+
+/** Caller audio kept while the session is not ready: 10 s. More drops the oldest. */
+const MAX_HELD_CHUNKS = 500;
+/** How long the usage of a cancelled answer is waited for after the call's end. */
+const LATE_USAGE_MS = 800;
+
+export class OpenAiSession implements RealtimeSession {
+  readonly capabilities: SessionCapabilities;
+  readonly #listener: SessionListener;
+  readonly #clock: Clock;
+  readonly #wire: Wire;
+  #dialogue: Dialogue;
+  /** Base64 payloads waiting for `session.updated`. */
+  #held: string[] = [];
+  /** Inputs that came up while another was worked on. */
+  #queue: DialogueInput[] = [];
+  #working = false;
+  #released = false;
+  /** The ready deadline, later the wait for late usage. */
+  #deadline: Cancel;
+
+  constructor(options: SessionOptions) {
+    this.#listener = options.listener;
+    this.#clock = options.clock;
+    this.capabilities = options.capabilities;
+    this.#dialogue = newDialogue(options.config);
+    this.#wire = options.connect({
+      open: () => {},
+      message: (text) => this.#receive(text),
+      skipped: (why) => this.input({ kind: 'noticed', code: `message_${why}` }),
+      closed: (why) => this.#closed(why),
+    });
+    this.#deadline = this.#clock.at(this.#clock.nowMs() + options.readyWithinMs, () => {
+      this.input({ kind: 'closed', cause: 'unreachable', detail: 'not ready in time' });
+      this.#wire.close();
+    });
+  }
+
+  append(chunk: AudioChunk): void {
+    this.#append(chunk.payload);
+  }
+
+  appendSilence(ms: number): void {
+    this.#append(silence(msToBytes(ms)).toString('base64'));
+  }
+
+  request(request: RealtimeRequest): void {
+    this.#work({ kind: 'request', request });
+  }
+
+  close(): void {
+    this.#held = [];
+    this.#deadline();
+    this.#deadline = this.#clock.at(this.#clock.nowMs() + LATE_USAGE_MS, () => this.#wire.close());
+    this.#work({ kind: 'finish' });
+  }
+
+  /** One input of the dialogue from outside; a replay calls it with what a tape holds. */
+  input(input: DialogueInput): void {
+    this.#listener.received(input);
+    this.#work(input);
+  }
+
+  #receive(text: string): void {
+    const parsed = parseServerMessage(text);
+    if (parsed.kind === 'known') this.input({ kind: 'message', message: parsed.message, eventId: parsed.eventId });
+    else if (parsed.kind === 'malformed') this.input({ kind: 'noticed', code: 'message_malformed' });
+    else if (parsed.unexpected) this.input({ kind: 'noticed', code: 'message_unknown' });
+  }
+
+  #closed({ cause, detail }: WireClosed): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#deadline();
+    if (this.#dialogue.phase !== 'closed') this.input({ kind: 'closed', cause, detail });
+    this.#listener.released();
+  }
+
+  #work(input: DialogueInput): void {
+    this.#queue.push(input);
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  #step(input: DialogueInput): void {
+    const [dialogue, outputs] = stepDialogue(this.#dialogue, input);
+    this.#dialogue = dialogue;
+    for (const output of outputs) {
+      if ('send' in output) {
+        this.#listener.sent(output.send);
+        this.#wire.send(JSON.stringify(output.send));
+      } else if ('emit' in output) {
+        if (output.emit.type === 'session.ready') this.#release();
+        this.#listener.emit(output.emit);
+      } else {
+        this.#deadline();
+        this.#wire.close();
+      }
+    }
+  }
+
+  #append(payload: string): void {
+    if (this.#dialogue.phase === 'ready') {
+      this.#wire.send(printAppend(payload));
+    } else if (this.#dialogue.phase !== 'closed') {
+      this.#held.push(payload);
+      if (this.#held.length > MAX_HELD_CHUNKS) this.#held.shift();
+    }
+  }
+
+  /** The session is configured: what the caller said meanwhile goes first. */
+  #release(): void {
+    this.#deadline();
+    const held = this.#held;
+    this.#held = [];
+    for (const payload of held) this.#wire.send(printAppend(payload));
+  }
+}
