@@ -1,0 +1,121 @@
+// Who may import whom inside `src`. The table is the truth: what it does not list is refused, `import type` included.
+import { posix } from 'node:path';
+import { importsOf } from './imports.ts';
+import { lineAt, nodes, parse } from './syntax.ts';
+
+/** One area of `src` and what it may import besides itself. */
+export interface Row {
+  /** The name that other rows use. */
+  area: string;
+  /** Files of the area, below `src`: a file, or a folder when it ends in a slash. The first row that matches a file owns it. */
+  files: readonly string[];
+  /** Areas, or single files below `src`; `type x` allows only `import type` of x; `*` allows everything. */
+  may: readonly string[];
+  /** false: neither packages nor Node's built-in modules. Default true. */
+  packages?: boolean;
+  /** Why the area may import a path that only running tells; without a reason it may not. */
+  computed?: string;
+}
+
+/** Files of `src/call` that touch sockets, timers or the log. Every other file there is pure. */
+const CALL_SHELL = ['call', 'calls', 'shelf', 'timer-wheel', 'feed', 'clips'].map((name) => `call/${name}.ts`);
+
+/** Files of `src/replay` that stand in for the world outside. They must not be able to agree with our bugs. */
+const REPLAY_OUTSIDE = ['phone', 'playback-buffer', 'network', 'twiml-reader', 'caller-track', 'demo-caller'].map(
+  (name) => `replay/${name}.ts`,
+);
+
+const CALL_TYPES = ['type call', 'type call/feed.ts'];
+
+// biome-ignore format: one row, one line, so that a change of direction is one line of a diff.
+export const TABLE: readonly Row[] = [
+  { area: 'audio', files: ['audio/'], may: [] },
+  { area: 'clock', files: ['clock.ts'], may: [] },
+  { area: 'errors', files: ['errors.ts'], may: [] },
+  { area: 'config', files: ['config.ts'], may: ['errors'] },
+  { area: 'log', files: ['log.ts'], may: ['errors'] },
+  { area: 'carrier/twilio', files: ['carrier/twilio/'], may: ['carrier', 'audio', 'config', 'errors', 'log', 'clock'] },
+  { area: 'carrier', files: ['carrier/carrier.ts'], may: ['audio', 'errors'] },
+  { area: 'tools', files: ['tools/'], may: ['errors', 'clock'] },
+  { area: 'agent', files: ['agent/'], may: ['tools', 'errors', 'audio'], computed: 'the tools file that an agent file names' },
+  { area: 'realtime/openai', files: ['realtime/openai/'], may: ['realtime', 'agent', 'audio', 'config', 'errors', 'log', 'clock'] },
+  { area: 'realtime', files: ['realtime/session.ts'], may: ['agent', 'audio', 'errors'] },
+  { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors'] },
+  { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
+  { area: 'call', files: ['call/'], may: ['carrier/carrier.ts', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
+  { area: 'simulator', files: ['simulator/'], may: ['audio', 'clock'] },
+  { area: 'replay outside', files: REPLAY_OUTSIDE, may: ['audio', 'clock'] },
+  { area: 'tape', files: ['tape/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
+  { area: 'metrics', files: ['metrics/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
+  { area: 'record', files: ['record/'], may: ['type call', 'call/feed.ts', 'ledger', 'clock', 'errors', 'carrier/carrier.ts'] },
+  { area: 'dashboard', files: ['dashboard/'], may: ['call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
+  { area: 'replay', files: ['replay/'], may: ['*'] },
+  { area: 'process', files: ['server.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },
+];
+
+/** Refused whatever the table says, so that no added row can open it by accident. */
+const NEVER: readonly { from: string; to: string; why: string }[] = [
+  { from: 'carrier/', to: 'call/', why: 'a carrier reports to the call, it never knows it' },
+  { from: 'call/', to: 'carrier/twilio/', why: 'vendors stay at the edge' },
+  { from: 'call/', to: 'realtime/openai/', why: 'vendors stay at the edge' },
+];
+
+/** Vendors that code in `src/call` may not name; comments may, to say whose habit a rule answers. */
+const VENDORS = /twilio|openai/i;
+
+/** One sentence per import that is not allowed. `files` maps paths below the repository root to their text. */
+export function refusedImports(files: ReadonlyMap<string, string>, table: readonly Row[] = TABLE): string[] {
+  const faults: string[] = [];
+  for (const [path, source] of files) {
+    const file = path.replace(/^src\//, '');
+    const row = rowOf(file, table);
+    if (row === undefined) {
+      faults.push(`${path}: no row of the table owns this file; add one to .ci/import-directions.ts`);
+      continue;
+    }
+    for (const found of importsOf(source, path)) {
+      const fault = refusal(file, row, found.from, found.typeOnly, table);
+      if (fault !== null) faults.push(`${path}:${found.line}: ${fault}`);
+    }
+    if (file.startsWith('call/')) faults.push(...vendorNames(path, source));
+  }
+  return faults;
+}
+
+function refusal(file: string, row: Row, from: string | null, typeOnly: boolean, table: readonly Row[]): string | null {
+  if (from === null)
+    return row.may.includes('*') || row.computed !== undefined
+      ? null
+      : 'a computed import cannot be checked; write the path';
+  if (!from.startsWith('.')) {
+    if (/^(?:[#/]|file:|data:)/.test(from)) return `'${from}' goes round the table; write a relative path`;
+    return row.packages === false ? `'${from}': ${row.area} imports no packages and no built-in modules` : null;
+  }
+  const target = posix.join('src', posix.dirname(file), from);
+  if (!target.startsWith('src/')) return row.may.includes('*') ? null : `'${from}' leaves src`;
+  const to = target.slice('src/'.length);
+  const never = NEVER.find((rule) => file.startsWith(rule.from) && to.startsWith(rule.to));
+  if (never !== undefined) return `'${from}': ${never.why}`;
+  const owner = rowOf(to, table);
+  if (owner === row) return null;
+  for (const allowed of row.may) {
+    const name = allowed.replace(/^type /, '');
+    if (name !== '*' && name !== owner?.area && name !== to) continue;
+    if (!allowed.startsWith('type ') || typeOnly) return null;
+    return `'${from}': ${row.area} may only \`import type\` from ${name}`;
+  }
+  return `'${from}': ${row.area} may not import ${owner?.area ?? to} (may: ${row.may.join(', ') || 'nothing'})`;
+}
+
+const rowOf = (file: string, table: readonly Row[]): Row | undefined =>
+  table.find((row) => row.files.some((own) => (own.endsWith('/') ? file.startsWith(own) : file === own)));
+
+function vendorNames(path: string, source: string): string[] {
+  const faults: string[] = [];
+  for (const node of nodes(parse(source, path))) {
+    const value = node.type === 'TemplateElement' ? (node.value as { raw: string }).raw : (node.name ?? node.value);
+    if (typeof value !== 'string' || !VENDORS.test(value)) continue;
+    faults.push(`${path}:${lineAt(source, node.start)}: call names a vendor ('${value}')`);
+  }
+  return faults;
+}
