@@ -21,9 +21,11 @@ export interface Row {
 const CALL_SHELL = ['call', 'calls', 'shelf', 'timer-wheel', 'feed', 'clips'].map((name) => `call/${name}.ts`);
 
 /** Files of `src/replay` that stand in for the world outside. They must not be able to agree with our bugs. */
-const REPLAY_OUTSIDE = ['phone', 'playback-buffer', 'network', 'twiml-reader', 'caller-track', 'demo-caller'].map(
-  (name) => `replay/${name}.ts`,
-);
+const REPLAY_OUTSIDE = [
+  ...['call-params', 'caller-line', 'caller-script', 'caller-track', 'demo-caller', 'frame-timer', 'network'],
+  ...['phone', 'phone-events', 'phone-options', 'phone-result', 'phone-stream', 'playback-buffer', 'seeded-random'],
+  ...['server-message', 'signed-request', 'stream-element', 'stream-messages', 'twiml-reader'],
+].map((name) => `replay/${name}.ts`);
 
 const CALL_TYPES = ['type call', 'type call/feed.ts'];
 

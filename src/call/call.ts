@@ -23,6 +23,14 @@ export interface SessionHooks {
   released(): void;
 }
 
+/** One tool call to run; `arguments` is the model's JSON text, unchecked. */
+export interface ToolRun {
+  toolCall: string;
+  name: string;
+  arguments: string;
+  signal: AbortSignal;
+}
+
 export interface CallOptions {
   opening: CallOpening;
   clock: Clock;
@@ -31,7 +39,7 @@ export interface CallOptions {
   /** Opens the model session; called once, in the constructor. */
   openSession(hooks: SessionHooks): RealtimeSession;
   /** Runs a tool; never rejects. */
-  runTool(call: { toolCall: string; name: string; arguments: string; signal: AbortSignal }): Promise<ToolOutcome>;
+  runTool(run: ToolRun): Promise<ToolOutcome>;
   /** Stores what follows the media, before the media ends. Never rejects. */
   storeNext(next: NextStep): Promise<void>;
   /** The call ended; sockets may still be closing. */

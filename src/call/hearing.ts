@@ -19,6 +19,7 @@ export const silentHearing = (atMs: number): Hearing => ({
   lastSequence: 0,
   lastFrameAtMs: atMs,
   stallFilled: false,
+  checkedAtMs: atMs,
 });
 
 /** A frame from the caller. */
@@ -46,6 +47,7 @@ export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
       lastSequence: frame.sequence,
       lastFrameAtMs: d.atMs,
       stallFilled: false,
+      checkedAtMs: hearing.checkedAtMs,
     },
   });
   if (d.state.session !== 'gone') cause(d, { do: 'session.append', chunk: frame.chunk });
@@ -53,8 +55,9 @@ export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
 
 /** The input timer fired: fills once per stall. */
 export function fillStall(d: Draft<ConnectedState>): void {
-  const { hearing, turn } = d.state;
-  if (!turn.callerSpeaking || hearing.stallFilled || d.atMs - hearing.lastFrameAtMs < STALL_AFTER_MS - 1) return;
+  const hearing = { ...d.state.hearing, checkedAtMs: d.atMs };
+  change(d, { hearing });
+  if (hearing.stallFilled || d.atMs - hearing.lastFrameAtMs < STALL_AFTER_MS - 1) return;
   if (d.state.session !== 'gone') cause(d, { do: 'session.append_silence', ms: STALL_FILL_MS });
   cause(d, { do: 'note.filled', ms: STALL_FILL_MS, why: 'stall' });
   const { nextTimestampMs } = hearing;

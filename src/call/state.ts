@@ -46,6 +46,8 @@ export interface Hearing {
   lastFrameAtMs: number;
   /** Silence was already sent for the stall that is going on. */
   stallFilled: boolean;
+  /** When the stream was last looked at for a stall. */
+  checkedAtMs: number;
 }
 
 export type ToolState = 'running' | 'settled';

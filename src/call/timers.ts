@@ -52,8 +52,8 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
     case 'keypad':
       return connected && turn.keys !== '' ? turn.lastKeyMs + KEYPAD_WAIT_MS : null;
     case 'input':
-      return connected && turn.callerSpeaking && !state.hearing.stallFilled
-        ? state.hearing.lastFrameAtMs + STALL_AFTER_MS
+      return connected && turn.callerSpeaking
+        ? Math.max(state.hearing.lastFrameAtMs, state.hearing.checkedAtMs) + STALL_AFTER_MS
         : null;
     case 'barge_in':
       return turn.bargeInAtMs;

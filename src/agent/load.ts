@@ -1,0 +1,373 @@
+// Agent files from disk to Agents, once at boot: YAML, recorded clips and tool modules are read and checked here, and every
+// fault of every file is told at once. Behind this everything trusts an Agent.
+import { createHash } from 'node:crypto';
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readWav } from '../audio/wav.ts';
+import { TrunklineError } from '../errors.ts';
+import { checkTool } from '../tools/declaration.ts';
+import type { Tool } from '../tools/tool.ts';
+import type { Agent, TurnTaking } from './agent.ts';
+import { checkAgentFile, TOOL_FILE, VOICES } from './schema.ts';
+import type { AgentFile } from './schema.ts';
+import { AgentSource } from './source.ts';
+
+/** What the configuration says about all agents; a `Config` fits. */
+export interface AgentBounds {
+  /** Replaces every file's model; null = the file decides. */
+  readonly openaiRealtimeModel: string | null;
+  /** The most an agent may ask for, and what it gets when it asks for nothing. */
+  readonly maxCallMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxConcurrentCalls: number;
+}
+
+/** Longest recorded clip. */
+const MAX_CLIP_MS = 120_000;
+
+const SHIPPED_APOLOGY = fileURLToPath(new URL('../../agents/clips/apology.wav', import.meta.url));
+
+/**
+ * Every `*.yaml` and `*.yml` file of a folder as an agent, frozen, in order of file names.
+ * @throws TrunklineError TRK_CONFIG with one line per fault: `file:line:column: path: what was expected (found …)`
+ */
+export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agent[]> {
+  let names: string[];
+  try {
+    names = (await readdir(dir)).filter((name) => /^[^.].*\.ya?ml$/i.test(name)).sort();
+  } catch (error) {
+    throw refusal([`${dir}: expected a folder of agent files (${reasonOf(error)})`], error);
+  }
+  if (names.length === 0) throw refusal([`${dir}: expected at least one agent file (*.yaml); see docs/agent-file.md`]);
+
+  const faults: string[] = [];
+  const agents: Agent[] = [];
+  const sources: AgentSource[] = [];
+  for (const name of names) {
+    const shown = join(dir, name);
+    let text: string;
+    try {
+      text = await readFile(shown, 'utf8');
+    } catch (error) {
+      faults.push(`${shown}:1:1: cannot be read: ${reasonOf(error)}`);
+      continue;
+    }
+    const source = new AgentSource(name, shown, text);
+    const agent = await loadAgent(source, text, resolve(dir), bounds);
+    if (agent) agents.push(agent);
+    sources.push(source);
+  }
+  findRivals(sources);
+  faults.push(...sources.flatMap((source) => source.faults));
+  if (faults.length > 0) throw refusal(faults);
+  return agents;
+}
+
+/** Two agents that want the same number, or have the same name: a fault of the second. */
+function findRivals(sources: readonly AgentSource[]): void {
+  const numbers = new Map<unknown, string>();
+  const names = new Map<unknown, string>();
+  for (const source of sources) {
+    const answers = source.at('answers');
+    for (const [i, number] of (Array.isArray(answers) ? answers : []).entries()) {
+      if (typeof number !== 'string') continue;
+      const first = numbers.get(number.trim());
+      if (first) source.fault(['answers', i], `expected each number once; it is answered at ${first}`);
+      else numbers.set(number.trim(), source.where(['answers', i]));
+    }
+    const name = nameOf(source.at('name'), source.file);
+    const first = names.get(name);
+    if (first) source.fault(['name'], `expected a name of its own; "${name}" is taken at ${first}`);
+    else names.set(name, source.where(['name']));
+  }
+}
+
+const nameOf = (name: unknown, file: string) => (typeof name === 'string' && name.trim()) || file.replace(/\.\w+$/, '');
+
+/** One agent, or undefined with the reasons in `source.faults`. */
+async function loadAgent(
+  source: AgentSource,
+  text: string,
+  dir: string,
+  bounds: AgentBounds,
+): Promise<Agent | undefined> {
+  if (source.faults.length > 0) return undefined;
+  const checked = checkAgentFile(source.value);
+  if ('faults' in checked)
+    for (const { path, unknownKey, wantsText, expected } of checked.faults) {
+      const unquoted = wantsText && /^(number|bigint|boolean)$/.test(typeof source.at(...path));
+      const hint = unquoted
+        ? `; YAML takes this for a ${typeof source.at(...path)}: quote it: "${source.written(path)}"`
+        : '';
+      source.fault(path, expected + hint, unknownKey ? 'key' : 'value');
+    }
+  // These look at raw values, so that they are told together with the faults above.
+  checkTurnTaking(source);
+  checkSpokenTexts(source);
+  checkBounds(source, bounds);
+  const greetingClip = await readClip(source, ['greeting', 'clip'], dir);
+  const apology = await readClip(source, ['failure', 'apology'], dir, SHIPPED_APOLOGY);
+  const { tools, code } = await readTools(source, dir);
+  if ('faults' in checked || source.faults.length > 0) return undefined;
+
+  const { file } = checked;
+  const { model } = file;
+  return deepFreeze<Agent>({
+    name: nameOf(file.name, source.file),
+    file: source.file,
+    hash: hashOf([Buffer.from(text), code, greetingClip?.file, apology!.file]),
+    answers: file.answers,
+    model: {
+      name: bounds.openaiRealtimeModel ?? model.name,
+      voice: model.voice,
+      speed: model.speed,
+      endpoint: model.endpoint?.replace(/\/+$/, '') ?? null,
+      reasoningEffort: model.reasoning_effort === 'off' ? null : model.reasoning_effort,
+      maxOutputTokens: model.max_output_tokens,
+      noiseReduction: model.noise_reduction === 'off' ? null : model.noise_reduction,
+      transcription:
+        model.transcription === 'off'
+          ? null
+          : { model: model.transcription.model, language: model.transcription.language ?? null },
+      truncation:
+        typeof model.truncation === 'string'
+          ? model.truncation
+          : {
+              retentionRatio: model.truncation.retention_ratio,
+              postInstructionTokens:
+                model.truncation.post_instruction_tokens === 'off' ? null : model.truncation.post_instruction_tokens,
+            },
+    },
+    instructions: file.instructions,
+    greeting: greetingOf(file, greetingClip?.audio ?? null),
+    turnTaking: turnTakingOf(file),
+    silence: {
+      promptAfterMs: msOf(file.silence.prompt_after_seconds) ?? bounds.idleTimeoutMs,
+      prompt: file.silence.prompt,
+      goodbye: file.silence.goodbye,
+    },
+    limits: {
+      maxCallMs: msOf(file.limits.max_call_seconds) ?? bounds.maxCallMs,
+      wrapUp: file.limits.wrap_up,
+      modelStallMs: file.limits.model_stall_ms,
+      toolMs: file.limits.tool_ms,
+      maxConcurrentCalls: file.limits.max_concurrent_calls ?? bounds.maxConcurrentCalls,
+    },
+    tools,
+    endCall: file.end_call,
+    failure: {
+      apology: apology!.audio,
+      apologyText: file.failure.apology_text,
+      forwardTo: file.failure.forward_to === 'off' ? null : file.failure.forward_to,
+    },
+    recording: file.recording === 'off' ? null : file.recording,
+  });
+}
+
+const msOf = (seconds: number | undefined) => (seconds === undefined ? undefined : Math.round(seconds * 1000));
+
+/** With a recording the disclosure is part of what is said first; a clip was checked to hold it. */
+function greetingOf({ greeting, recording }: AgentFile, clip: Uint8Array | null): Agent['greeting'] {
+  if (greeting === 'off') return null;
+  const disclosed = recording === 'off' || holds(greeting.text, recording.disclosure);
+  return {
+    text: disclosed ? greeting.text : `${recording.disclosure} ${greeting.text}`,
+    clip,
+    protected: greeting.protected,
+  };
+}
+
+function turnTakingOf({ turn_taking: turns, greeting }: AgentFile): TurnTaking {
+  const none = turns.detection === 'none';
+  const ours = none || turns.interrupt_after_ms > 0 || (greeting !== 'off' && greeting.protected);
+  return {
+    detection:
+      turns.detection === 'server_vad'
+        ? {
+            kind: 'server_vad',
+            threshold: turns.threshold,
+            prefixPaddingMs: turns.prefix_padding_ms,
+            silenceMs: turns.silence_ms,
+          }
+        : turns.detection === 'semantic_vad'
+          ? { kind: 'semantic_vad', eagerness: turns.eagerness }
+          : { kind: 'none' },
+    interruptsBy: turns.interrupts_by ?? (ours ? 'trunkline' : 'model'),
+    answersBy: turns.answers_by ?? (none ? 'trunkline' : 'model'),
+    interruptAfterMs: turns.interrupt_after_ms,
+  };
+}
+
+function checkTurnTaking(source: AgentSource): void {
+  const turns = (key: string) => source.at('turn_taking', key);
+  const chosen = turns('detection') ?? 'server_vad';
+  const detection = ['server_vad', 'semantic_vad', 'none'].find((kind) => kind === chosen);
+  const after = turns('interrupt_after_ms');
+  if (turns('interrupts_by') === 'model') {
+    const because = [
+      typeof after === 'number' && after > 0 && 'interrupt_after_ms waits for more than the first sound',
+      source.at('greeting', 'protected') === true && 'greeting.protected must not be interrupted',
+      detection === 'none' && 'with detection: none the model does not hear the caller begin',
+    ].filter((reason) => reason !== false);
+    if (because.length > 0)
+      source.fault(
+        ['turn_taking', 'interrupts_by'],
+        `expected trunkline: ${because.join(', and ')}, while the model stops by itself at the first sound`,
+      );
+  }
+  if (turns('answers_by') === 'model' && detection === 'none')
+    source.fault(
+      ['turn_taking', 'answers_by'],
+      'expected trunkline: with detection: none the model does not know when a turn ends',
+    );
+  const needs: Record<string, string> = {
+    threshold: 'server_vad',
+    prefix_padding_ms: 'server_vad',
+    silence_ms: 'server_vad',
+    eagerness: 'semantic_vad',
+  };
+  for (const [key, kind] of Object.entries(needs))
+    if (turns(key) !== undefined && detection !== undefined && detection !== kind)
+      source.fault(['turn_taking', key], `expected only with detection: ${kind}, not with ${detection}`, 'key');
+  if (typeof after === 'number' && after > 0 && detection === 'none')
+    source.fault(['turn_taking', 'interrupt_after_ms'], 'expected 0 with detection: none, where speech is not noticed');
+}
+
+function checkSpokenTexts(source: AgentSource): void {
+  const greeting = source.at('greeting');
+  const said = source.at('greeting', 'text');
+  const clip = source.at('greeting', 'clip') !== undefined;
+  const disclosure = source.at('recording', 'disclosure');
+  if (clip && said === undefined)
+    source.fault(['greeting', 'text'], 'expected the words of the clip: the model is told what the caller heard');
+  if (source.at('failure', 'apology') !== undefined && source.at('failure', 'apology_text') === undefined)
+    source.fault(['failure', 'apology_text'], 'expected the words of the clip');
+  if (typeof disclosure === 'string' && greeting === 'off')
+    source.fault(
+      ['greeting'],
+      'expected a greeting: recording is on, and its disclosure is part of what is said first',
+    );
+  if (typeof disclosure === 'string' && clip && typeof said === 'string' && !holds(said, disclosure))
+    source.fault(
+      ['greeting', 'text'],
+      'expected the words of recording.disclosure in it: the clip is all that is said first',
+    );
+  const voice = source.at('model', 'voice');
+  const known = (name: string) => name.startsWith('voice_') || VOICES.some((v) => v === name);
+  if (typeof voice === 'string' && source.at('model', 'endpoint') === undefined && !known(voice.trim()))
+    source.fault(
+      ['model', 'voice'],
+      `expected one of ${VOICES.join(', ')}, or the id of a custom voice (voice_…); other names only with model.endpoint`,
+    );
+}
+
+/** True when `text` says `part`, whatever the case and the blanks. */
+function holds(text: string, part: string): boolean {
+  const plain = (value: string) => value.toLowerCase().replace(/\s+/g, ' ').trim();
+  return plain(text).includes(plain(part));
+}
+
+function checkBounds(source: AgentSource, bounds: AgentBounds): void {
+  const limits: [path: string[], most: number, key: string][] = [
+    [['limits', 'max_call_seconds'], bounds.maxCallMs / 1000, 'MAX_CALL_SECONDS'],
+    [['limits', 'max_concurrent_calls'], bounds.maxConcurrentCalls, 'MAX_CONCURRENT_CALLS'],
+    [['silence', 'prompt_after_seconds'], bounds.idleTimeoutMs / 1000, 'IDLE_TIMEOUT_SECONDS'],
+  ];
+  for (const [path, most, key] of limits) {
+    const asked = source.at(...path);
+    if (typeof asked === 'number' && asked > most)
+      source.fault(path, `expected at most ${most}, the server's ${key}: an agent may only ask for less`);
+  }
+}
+
+/** A clip named in the file, or the fallback; undefined when there is none or it is faulty. */
+async function readClip(
+  source: AgentSource,
+  path: string[],
+  dir: string,
+  fallback?: string,
+): Promise<{ file: Buffer; audio: Uint8Array } | undefined> {
+  const named = source.at(...path);
+  if (named !== undefined && typeof named !== 'string') return undefined;
+  try {
+    const location = named === undefined ? fallback : await inside(dir, named.trim());
+    if (location === undefined) return undefined;
+    const file = await readFile(location);
+    const { channels, durationMs } = readWav(file, basename(location));
+    const [audio] = channels;
+    if (!audio || audio.length === 0) throw new Fault('expected a clip with sound in it');
+    if (durationMs > MAX_CLIP_MS) throw new Fault(`expected a clip of at most ${MAX_CLIP_MS / 1000} s`);
+    return { file, audio };
+  } catch (error) {
+    source.fault(path, reasonOf(error));
+    return undefined;
+  }
+}
+
+async function readTools(source: AgentSource, dir: string): Promise<{ tools: Tool[]; code?: Buffer }> {
+  const named = source.at('tools');
+  if (typeof named !== 'string' || !TOOL_FILE.test(named.trim())) return { tools: [] };
+  const tools: Tool[] = [];
+  try {
+    const location = await inside(dir, named.trim());
+    const code = await readFile(location);
+    const module = (await import(pathToFileURL(location).href)) as { default?: unknown };
+    if (module.default === undefined)
+      throw new Fault('expected a file whose default export is a tool or a list of tools');
+    for (const value of Array.isArray(module.default) ? (module.default as unknown[]) : [module.default]) {
+      const checked = checkTool(value);
+      if ('faults' in checked) for (const fault of checked.faults) source.fault(['tools'], fault);
+      else if (tools.some((tool) => tool.name === checked.tool.name))
+        source.fault(['tools'], `tool ${checked.tool.name}: expected each name once`);
+      else tools.push(checked.tool);
+    }
+    return { tools, code };
+  } catch (error) {
+    source.fault(['tools'], reasonOf(error));
+    return { tools: [] };
+  }
+}
+
+/** The absolute path of a file named in an agent file. Neither `..` nor a link leads out of the agents folder. */
+async function inside(dir: string, named: string): Promise<string> {
+  const location = resolve(dir, named);
+  if (isAbsolute(named) || !within(dir, location) || !within(await realpath(dir), await realpath(location)))
+    throw new Fault('expected a path inside the agents folder, relative to the agent file');
+  return location;
+}
+
+function within(dir: string, path: string): boolean {
+  const way = relative(dir, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** What is wrong with one value, in words for the operator. */
+class Fault extends Error {}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${typeof error}`;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'no such file or folder';
+  if (code === 'EISDIR') return 'expected a file; this is a folder';
+  if (code === 'EACCES') return 'may not be read by this user';
+  return error.message.split('\n', 1)[0]!.slice(0, 300);
+}
+
+/** SHA-256 over the parts that make an agent, each by its own hash so that their borders count. */
+function hashOf(parts: readonly (Buffer | undefined)[]): string {
+  const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
+  return sha256(parts.map((part) => (part ? sha256(part) : '-')).join('\n'));
+}
+
+function refusal(faults: readonly string[], cause?: unknown): TrunklineError {
+  const title = `The agent files have ${faults.length} fault${faults.length === 1 ? '' : 's'}:`;
+  return new TrunklineError('TRK_CONFIG', [title, ...faults.map((fault) => `  ${fault}`)].join('\n'), { cause });
+}
+
+/** Freezes plain data all the way down. Bytes cannot be frozen; functions are left alone. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

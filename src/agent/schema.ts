@@ -1,0 +1,234 @@
+// The agent file as YAML: every key, its bounds and its default. What depends on several keys, on other files or on the
+// configuration is decided in load.ts. docs/agent-file.md describes the same keys for operators; a test compares the two.
+import { z } from 'zod';
+
+/** Voices of the model's server (2026-11); others are ids of custom voices, or belong to another endpoint. */
+export const VOICES = [
+  'alloy',
+  'ash',
+  'ballad',
+  'cedar',
+  'coral',
+  'echo',
+  'marin',
+  'sage',
+  'shimmer',
+  'verse',
+] as const;
+
+/** What Node can import, TypeScript included. */
+export const TOOL_FILE = /\.[cm]?[jt]s$/;
+
+export const E164 = /^\+[1-9]\d{6,14}$/;
+// A SIP user that is not a phone number without its plus: those would silently never match.
+const SIP_USER = /^(?!\d{7})[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+$/;
+
+// Each schema carries one text, what was expected, whatever rule of it was broken.
+const number = (min: number, max: number, unit = '') => {
+  const expected = `a number${unit} from ${min} to ${max}`;
+  return z.number(expected).min(min, expected).max(max, expected);
+};
+const integer = (min: number, max: number, unit = '') => {
+  const expected = `a whole number${unit} from ${min} to ${max}`;
+  return z.int(expected).min(min, expected).max(max, expected);
+};
+const text = (what: string, pattern = /\S/) => z.string(what).trim().regex(pattern, what);
+const oneOf = <const T extends readonly string[]>(values: T) => z.enum(values, `one of ${values.join(', ')}`);
+const flag = () => z.boolean('true or false');
+const section = <T extends z.core.$ZodLooseShape>(shape: T) =>
+  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : 'a mapping of keys') });
+const offOr = <T extends z.core.SomeType>(schema: T, what: string) =>
+  z.union([z.literal('off'), schema], `off, or ${what}`);
+
+const wav = () => text('the path of a WAV file (8 kHz mu-law)');
+const sentence = () => text('a text');
+const e164 = 'a phone number in E.164, quoted: "+15551234567"';
+
+export const answersElement = text(`${e164}; a SIP user name; or "*"`).refine(
+  (value) => value === '*' || (value.startsWith('+') ? E164.test(value) : SIP_USER.test(value)),
+  `${e164}; a SIP user name; or "*"`,
+);
+
+const model = section({
+  name: text('a model name', /^[\w.:/-]+$/).default('gpt-realtime-2.1'),
+  voice: text('a voice name', /^[\w-]+$/).default('marin'),
+  speed: number(0.25, 1.5).default(1),
+  endpoint: text(
+    'the http or https URL of an API root, without query',
+    /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/,
+  ).optional(),
+  reasoning_effort: oneOf(['off', 'minimal', 'low', 'medium', 'high', 'xhigh']).default('off'),
+  max_output_tokens: integer(1, 4096, ' of tokens').default(1024),
+  noise_reduction: oneOf(['off', 'near_field', 'far_field']).default('off'),
+  transcription: offOr(
+    section({
+      model: text('a transcription model', /^[\w.:/-]+$/).default('gpt-transcribe'),
+      language: text('a language code such as en or pt-BR', /^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$/).optional(),
+    }),
+    'a mapping with model and language',
+  ).prefault({}),
+  truncation: z
+    .union(
+      [
+        z.literal(['auto', 'disabled']),
+        section({
+          retention_ratio: number(0, 1).default(0.8),
+          post_instruction_tokens: z
+            .union(
+              [z.literal('off'), z.int().min(1).max(1_000_000)],
+              'off, or a whole number of tokens from 1 to 1000000',
+            )
+            .default(8000),
+        }),
+      ],
+      'auto, disabled, or a mapping with retention_ratio and post_instruction_tokens',
+    )
+    .prefault({}),
+});
+
+/** What is said first when the file does not say. */
+const GREETING = 'Hello, how can I help you?';
+
+const greeting = offOr(
+  section({
+    text: sentence().default(GREETING),
+    clip: wav().optional(),
+    protected: flag().default(false),
+  }),
+  'a mapping with text, clip and protected',
+).prefault({});
+
+const turnTaking = section({
+  detection: oneOf(['server_vad', 'semantic_vad', 'none']).default('server_vad'),
+  threshold: number(0, 1).default(0.5),
+  prefix_padding_ms: integer(0, 5000, ' of milliseconds').default(300),
+  silence_ms: integer(100, 10_000, ' of milliseconds').default(500),
+  eagerness: oneOf(['low', 'medium', 'high', 'auto']).default('auto'),
+  interrupts_by: oneOf(['model', 'trunkline']).optional(),
+  answers_by: oneOf(['model', 'trunkline']).optional(),
+  interrupt_after_ms: integer(0, 5000, ' of milliseconds').default(0),
+});
+
+export const agentSchema = section({
+  name: text('a name of at most 64 characters on one line', /^[^\n\r]{1,64}$/).optional(),
+  answers: z
+    .array(answersElement, 'a list of phone numbers, SIP user names, or "*"')
+    .min(1, 'a list with at least one phone number, SIP user name, or "*"'),
+  model: model.prefault({}),
+  instructions: text('a text: who the agent is and what it does'),
+  greeting,
+  turn_taking: turnTaking.prefault({}),
+  silence: section({
+    prompt_after_seconds: number(1, 600, ' of seconds').optional(),
+    prompt: sentence().default('Are you still there?'),
+    goodbye: sentence().default('I cannot hear you, so I will end this call now. Goodbye.'),
+  }).prefault({}),
+  limits: section({
+    max_call_seconds: integer(1, 3540, ' of seconds').optional(),
+    wrap_up: sentence().default(
+      'I am sorry, we have reached the time limit of this call. Thank you for calling, and goodbye.',
+    ),
+    model_stall_ms: integer(1000, 10_000, ' of milliseconds').default(3500),
+    tool_ms: integer(100, 120_000, ' of milliseconds').default(8000),
+    max_concurrent_calls: integer(1, 10_000, ' of calls').optional(),
+  }).prefault({}),
+  tools: text('the path of a tool file (.ts, .js or .mjs)', TOOL_FILE).optional(),
+  end_call: section({
+    enabled: flag().default(true),
+    goodbye: sentence().default('Say a short, friendly goodbye.'),
+  }).prefault({}),
+  failure: section({
+    apology: wav().optional(),
+    apology_text: sentence().default(
+      // What the shipped clip says.
+      'I am sorry, we have a technical problem right now. Please call again in a few minutes. Goodbye.',
+    ),
+    forward_to: z.union([z.literal('off'), z.string().regex(E164)], `off, or ${e164}`).default('off'),
+  }).prefault({}),
+  recording: offOr(
+    section({ disclosure: text('the sentence that tells the caller about the recording') }),
+    'a mapping with disclosure: the sentence that tells the caller about the recording',
+  ).default('off'),
+});
+
+/** An agent file with its defaults filled in. */
+export type AgentFile = z.infer<typeof agentSchema>;
+
+/** One fault in a value: where, and what was expected there. */
+export interface SchemaFault {
+  path: PropertyKey[];
+  /** True: the last step of `path` is a key that should not be there. */
+  unknownKey: boolean;
+  /** True: a text belongs there, so what YAML took for a number or a truth value may only lack quotes. */
+  wantsText: boolean;
+  expected: string;
+}
+
+/** Checks a whole file; every fault at once. */
+export function checkAgentFile(value: unknown): { file: AgentFile } | { faults: SchemaFault[] } {
+  const parsed = agentSchema.safeParse(value);
+  return parsed.success
+    ? { file: parsed.data }
+    : { faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, [])) };
+}
+
+function faultsOf(issue: z.core.$ZodIssue, above: PropertyKey[]): SchemaFault[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(path);
+    return issue.keys.map((key) => {
+      const near = nearest(key, known);
+      const expected = near ? `no such key; did you mean ${near}?` : `no such key; known here: ${known.join(', ')}`;
+      return { path: [...path, key], unknownKey: true, wantsText: false, expected };
+    });
+  }
+  if (issue.code === 'invalid_union') {
+    // `off | mapping`: if a mapping was given, its own faults say more than "neither fits".
+    const inner = issue.errors.find((branch) =>
+      branch.every((i) => i.path.length > 0 || i.code === 'unrecognized_keys'),
+    );
+    if (inner) return inner.flatMap((i) => faultsOf(i, path));
+  }
+  const wantsText = issue.code === 'invalid_type' ? issue.expected === 'string' : path.at(-1) === 'forward_to';
+  return [{ path, unknownKey: false, wantsText, expected: `expected ${issue.message}` }];
+}
+
+/** The keys that a mapping at `path` may have. */
+export function keysAt(path: readonly PropertyKey[]): string[] {
+  let schema: z.core.$ZodType = agentSchema;
+  for (const step of ['', ...path]) {
+    if (step !== '') schema = shapeOf(schema)?.[String(step)] ?? schema;
+    schema = objectOf(schema) ?? schema;
+  }
+  return Object.keys(shapeOf(schema) ?? {});
+}
+
+const shapeOf = (schema: z.core.$ZodType) => (schema instanceof z.ZodObject ? schema.shape : undefined);
+
+/** The object schema inside defaults, options and `off | …`. */
+function objectOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
+    return objectOf(schema.def.innerType);
+  if (schema instanceof z.ZodUnion)
+    return (schema.def.options as z.core.$ZodType[]).map(objectOf).find((option) => option !== undefined);
+  return schema instanceof z.ZodObject ? schema : undefined;
+}
+
+/** The known word within two edits, or the one that a word of three letters and more begins or ends. */
+function nearest(word: string, known: readonly string[]): string | undefined {
+  const plain = word.toLowerCase().replaceAll('-', '_');
+  const ranked = known.map((key) => ({ key, edits: edits(plain, key) })).sort((a, b) => a.edits - b.edits);
+  if (ranked[0] && ranked[0].edits <= 2) return ranked[0].key;
+  return known.find((key) => plain.length > 3 && (key.includes(plain) || plain.includes(key)));
+}
+
+function edits(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++)
+      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    above = row;
+  }
+  return above[b.length]!;
+}

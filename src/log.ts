@@ -1,0 +1,102 @@
+// The process's log: one JSON object per line on standard output. Messages are constant text, data goes in flat fields;
+// what could tell who called or what was said is censored here by path, whoever logs it.
+import { pino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
+import { TrunklineError } from './errors.ts';
+
+export type { Logger } from 'pino';
+
+export interface LogOptions {
+  /** trace, debug, info, warn, error, fatal or silent. */
+  level: string;
+  /** Default: standard output, written without blocking and flushed at exit. */
+  destination?: DestinationStream;
+}
+
+// Who called whom.
+const PARTIES = ['from', 'to', 'From', 'To', 'Caller', 'Called', 'caller', 'called', 'forwardTo', 'sipHeaders'];
+// What was said.
+const WORDS = ['text', 'transcript', 'say', 'instructions', 'digit', 'Digits'];
+// What tools were asked and answered.
+const TOOL_TEXTS = ['arguments', 'args', 'output'];
+const AUDIO = ['payload', 'audio', 'delta', 'chunk'];
+const KEYS = ['token', 'authToken', 'twilioAuthToken', 'apiKey', 'openaiApiKey', 'key', 'secret', 'password'];
+const HEADERS = ['authorization', 'Authorization', 'x-twilio-signature', 'signature', 'cookie', 'headers'];
+// What providers send: their error texts may quote the conversation.
+const FOREIGN = ['detail', 'message', 'errorMessage', 'error', 'body', 'raw', 'providerEvent'];
+
+/** Fields censored at the top level of a line and one level deep. Enumerated facts (`reason`, `cause`, `code`) are not. */
+export const CENSORED_FIELDS: readonly string[] = [
+  ...PARTIES,
+  ...WORDS,
+  ...TOOL_TEXTS,
+  ...AUDIO,
+  ...KEYS,
+  ...HEADERS,
+  ...FOREIGN,
+];
+
+/** Fields that are addresses: kept, but for the media token, the query and credentials. */
+export const URL_FIELDS = ['url', 'mediaUrl'] as const;
+
+/** The logger of the process. */
+export function createLogger({ level, destination }: LogOptions): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorFacts },
+      hooks: {
+        // pino (and Fastify's error handler) would put the error's own message in the line where a constant text belongs.
+        logMethod(args, write) {
+          const [first, second, ...rest] = args as unknown[];
+          const fields = first instanceof Error ? { err: first } : first;
+          const err = fields !== null && typeof fields === 'object' && 'err' in fields ? fields.err : undefined;
+          const text = err instanceof Error && (second === undefined || second === err.message) ? 'error' : second;
+          write.apply(this, [fields, text, ...rest] as typeof args);
+        },
+      },
+      redact: {
+        paths: [...CENSORED_FIELDS, ...URL_FIELDS].flatMap((field) => [`["${field}"]`, `*["${field}"]`]),
+        censor: (value, path) => (URL_FIELDS.some((f) => f === path.at(-1)) ? withoutSecrets(value) : CENSORED),
+      },
+    },
+    // Not synchronous: a reader that stops reading our output must not stop the calls. Beyond the bound lines are dropped.
+    destination ?? pino.destination({ dest: 1, sync: false, maxLength: 16 * 1024 * 1024 }),
+  );
+}
+
+/** The logger of one call: every line carries its `callId`. */
+export const callLogger = (log: Logger, callId: string): Logger => log.child({ callId });
+
+const CENSORED = '[censored]';
+
+/** What a line may hold of an error: our own text and the engine's, but of all others only what cannot quote anybody. */
+function errorFacts(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  // "x is not a function" may be kept; Node's ERR_… quote the argument and JSON's SyntaxError quotes the text.
+  const engine = /^(Type|Range|Reference)Error$/.test(error.name) && code === undefined;
+  // The stack begins with the message, which may look like frames itself.
+  const stack = String(error.stack ?? '');
+  const afterMessage = stack.slice(Math.max(0, stack.indexOf(error.message)) + error.message.length);
+  const frames = afterMessage.split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    type: error.name,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(typeof syscall === 'string' ? { syscall } : {}),
+    ...(error instanceof TrunklineError || engine ? { explanation: error.message } : {}),
+    frames: frames.map((line) => line.trim()),
+    ...(error.cause === undefined ? {} : { cause: errorFacts(error.cause) }),
+  };
+}
+
+function withoutSecrets(value: unknown): string {
+  if (typeof value !== 'string' || !/^(\/|(https?|wss?):\/\/)/.test(value)) return CENSORED;
+  return value
+    .replace(/[?#].*$/s, '')
+    .replace(/\/\/[^/@]*@/, '//')
+    .replace(/(\/media\/)[^/]+/, `$1${CENSORED}`);
+}

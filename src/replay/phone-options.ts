@@ -1,0 +1,56 @@
+// What can be asked of a phone: whom to call, what the caller does, and how the carrier or the network misbehaves.
+import type { Clock } from '../clock.ts';
+import type { IdleSound } from './caller-line.ts';
+import type { CallerTrack } from './caller-track.ts';
+import type { NetworkOptions } from './phone-stream.ts';
+import type { Signing } from './signed-request.ts';
+
+export interface PhoneOptions {
+  /** Origin the server listens on, for example http://127.0.0.1:3000. */
+  server: string;
+  /** Origin the carrier has been given; signatures are made over it. Default `server`. */
+  publicUrl?: string;
+  authToken: string;
+  /** Default: a fresh id. */
+  accountSid?: string;
+  /** Default: a fresh id. */
+  callSid?: string;
+  /** Calling number. Default +15005550006. */
+  from?: string;
+  /** Dialled number. Default +15005550001. */
+  to?: string;
+  /** What the caller does. Default: silence until the server ends the call. */
+  track?: CallerTrack;
+  network?: NetworkOptions;
+  /** Parameters added to, or replacing those of, every request about the call. */
+  webhookParams?: Record<string, string>;
+  /** Path of the voice webhook. Default /voice. */
+  voicePath?: string;
+  /** Path of the status callback. Default /voice/status. */
+  statusPath?: string;
+  /** Signature of HTTP requests. Default good. */
+  sign?: Signing;
+  /** Signature of the media stream's upgrade. Default as `sign`. */
+  signSocket?: Signing;
+  /** Sends the voice webhook twice with one idempotency token, as the carrier's retry does. Default false. */
+  retryWebhook?: boolean;
+  /** False leaves the server waiting for `start`. Default true. */
+  sendStart?: boolean;
+  /** CallSid named in `start`, when it shall differ from that of the webhook. */
+  startCallSid?: string;
+  /** Outcome told to the action URL of a Dial. Default completed. */
+  dialStatus?: 'completed' | 'busy' | 'no-answer' | 'failed' | 'canceled';
+  /** Hang up when the track is over; a number adds that many ms. Default false. */
+  hangupAfterTrack?: boolean | number;
+  /** The caller hangs up after this many ms in any case. Default 5 minutes. */
+  maxMs?: number;
+  /** Keep the audio of both sides. Default true; false keeps times and counts. */
+  keepAudio?: boolean;
+  /** The sound of the line while the caller is silent. Default noise. */
+  idle?: IdleSound;
+  /** Default: the real clock. */
+  clock?: Clock;
+}
+
+/** New instructions for a call in progress, as a REST update of the call gives them. */
+export type CallUpdate = { twiml: string } | { url: string };

@@ -1,0 +1,59 @@
+// A tool as its file exports it, checked when agents are loaded: behind this the runner trusts it.
+import { compileParameters } from './parameters.ts';
+import type { Tool } from './tool.ts';
+
+/** Names that the server itself offers to the model. */
+export const BUILT_IN_TOOLS: readonly string[] = ['end_call'];
+
+const KEYS = ['name', 'description', 'parameters', 'run'];
+
+/** One exported value as a tool, or everything that is wrong with it. */
+export function checkTool(value: unknown): { tool: Tool } | { faults: string[] } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { faults: [`expected a tool: an object with ${KEYS.join(', ')} (found ${kindOf(value)})`] };
+  const { name, description, parameters, run } = value as Record<string, unknown>;
+  const label = typeof name === 'string' && name !== '' ? `tool ${name.slice(0, 64)}` : 'a tool';
+  const faults: string[] = [];
+  if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name))
+    faults.push(
+      `${label}: expected a name of 1 to 64 letters, digits, _ and - (found ${JSON.stringify(name) ?? kindOf(name)})`,
+    );
+  else if (BUILT_IN_TOOLS.includes(name)) faults.push(`${label}: the name is taken by a built-in tool`);
+  if (typeof description !== 'string' || description.trim() === '')
+    faults.push(`${label}: expected a description that tells the model when to use it`);
+  if (typeof run !== 'function') faults.push(`${label}: expected run to be a function (found ${kindOf(run)})`);
+  const schema = plain(parameters);
+  if (!schema || schema['type'] !== 'object')
+    faults.push(`${label}: expected parameters to be a JSON Schema of type object`);
+  else
+    try {
+      compileParameters(schema);
+    } catch (error) {
+      faults.push(
+        `${label}: parameters are not a JSON Schema (2020-12) that can be checked: ${String((error as Error).message)}`,
+      );
+    }
+  if (faults.length > 0) return { faults };
+  const original = value as Tool;
+  return {
+    tool: {
+      name: original.name,
+      description: original.description,
+      parameters: schema!,
+      run: (args, context) => original.run(args, context),
+    },
+  };
+}
+
+/** A copy of a JSON object, so that freezing it touches nobody else's; undefined when it is not one. */
+function plain(value: unknown): Record<string, unknown> | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  try {
+    return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+const kindOf = (value: unknown) =>
+  value === undefined ? 'nothing' : value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;

@@ -1,0 +1,220 @@
+// A whole call in virtual time: the real call shell and the real Realtime session between a scripted model and a carrier
+// with network delays and an exact play buffer. Nothing listens, nothing waits; a minute takes milliseconds.
+import { Call } from '../../src/call/call.ts';
+import type { CallEffect } from '../../src/call/effect.ts';
+import type { CallEvent } from '../../src/call/event.ts';
+import { Feed, type Onlooker } from '../../src/call/feed.ts';
+import { APOLOGY_CLIP, type CallPolicy, GREETING_CLIP } from '../../src/call/policy.ts';
+import { Shelf } from '../../src/call/shelf.ts';
+import type { Termination } from '../../src/call/termination.ts';
+import type { AudioChunk, CarrierLeg, LegEvent, NextStep } from '../../src/carrier/carrier.ts';
+import type { DialogueConfig } from '../../src/realtime/openai/dialogue.ts';
+import { OpenAiSession } from '../../src/realtime/openai/session.ts';
+import { PlaybackBuffer } from '../../src/replay/playback-buffer.ts';
+import { readStamps } from '../../src/simulator/stamp.ts';
+import type { ToolOutcome } from '../../src/tools/tool.ts';
+import { FakeClock } from './fake-clock.ts';
+import { ScriptedModel, type ScriptedModelOptions } from './scripted-model.ts';
+
+export const testPolicy = (part: Partial<CallPolicy> = {}): CallPolicy => ({
+  greeting: null,
+  interruptAfterMs: 0,
+  silenceMs: 15_000,
+  silencePrompt: 'Are you still there?',
+  silenceGoodbye: 'Goodbye.',
+  maxCallMs: 600_000,
+  wrapUp: 'We have to stop here. Goodbye.',
+  modelStallMs: 3_500,
+  endCall: { goodbye: 'Say goodbye.' },
+  apologyBytes: 16_000,
+  afterFailure: { do: 'hang_up' },
+  mediaWaitMs: 10_000,
+  maxAheadMs: 4_000,
+  shelfBytes: 1_920_000,
+  ...part,
+});
+
+export interface VirtualLineOptions {
+  policy?: Partial<CallPolicy>;
+  model?: Partial<ScriptedModelOptions>;
+  /** One way, each way, constant part. */
+  delayMs?: number;
+  /** Added at random per message, 0..jitterMs; order is kept. */
+  jitterMs?: number;
+  random?: () => number;
+  interrupts?: boolean;
+  answers?: boolean;
+  runTool?: (name: string, settle: (outcome: ToolOutcome) => void, signal: AbortSignal) => void;
+  onlookers?: Onlooker[];
+}
+
+export class VirtualLine {
+  readonly clock = new FakeClock();
+  readonly model: ScriptedModel;
+  readonly call: Call;
+  readonly buffer = new PlaybackBuffer();
+  readonly effects: (CallEffect & { atMs: number })[] = [];
+  readonly events: CallEvent[] = [];
+  /** When each clear took effect, and what had been heard of each stamped item by then. */
+  readonly clears: { atMs: number; heardMs: Map<number, number> }[] = [];
+  readonly nexts: NextStep[] = [];
+  readonly faults: unknown[] = [];
+  termination: Termination | null = null;
+  legClosed = false;
+  #sink: ((event: LegEvent) => void) | null = null;
+  #sequence = 0;
+  #lastDown = 0;
+  #lastUp = 0;
+  readonly #o: VirtualLineOptions;
+
+  constructor(options: VirtualLineOptions = {}) {
+    this.#o = options;
+    const { clock } = this;
+    const interrupts = options.interrupts ?? true;
+    const answers = options.answers ?? true;
+    this.model = new ScriptedModel({ clock, interrupts, answers, ...options.model });
+    const config: DialogueConfig = {
+      session: { type: 'realtime' },
+      model: 'gpt-realtime-2.1',
+      transcriptionModel: 'gpt-transcribe',
+      serverInterrupts: interrupts,
+      serverAnswers: answers,
+    };
+    const capabilities = { answersTurns: answers, detectsTurns: true };
+    const policy = testPolicy(options.policy);
+    this.call = new Call({
+      opening: {
+        callId: 'call-1',
+        direction: 'inbound',
+        on: { leg: 'l1', session: 's1', epoch: 1 },
+        policy,
+        capabilities,
+        atMs: clock.nowMs(),
+      },
+      clock,
+      feed: new Feed(
+        [
+          {
+            stepped: (event, effects) => {
+              this.events.push(event);
+              for (const effect of effects) this.effects.push({ ...effect, atMs: event.atMs });
+            },
+          },
+          ...(options.onlookers ?? []),
+        ],
+        (error) => this.faults.push(error),
+      ),
+      shelf: new Shelf(
+        new Map([
+          [APOLOGY_CLIP, new Uint8Array(policy.apologyBytes).fill(0x55)],
+          [GREETING_CLIP, new Uint8Array(policy.greeting?.by === 'clip' ? policy.greeting.bytes : 0).fill(0x66)],
+        ]),
+      ),
+      openSession: (hooks) =>
+        new OpenAiSession({ config, capabilities, clock, readyWithinMs: 8_000, connect: this.model.connect, listener: hooks }),
+      runTool: ({ name, signal }) =>
+        new Promise((resolve) => {
+          if (options.runTool) options.runTool(name, resolve, signal);
+        }),
+      storeNext: (next) => {
+        this.nexts.push(next);
+        // Settles at once: virtual time does not wait for microtasks.
+        return { then: (settled: () => void) => settled() } as unknown as Promise<void>;
+      },
+      ended: (termination) => {
+        this.termination = termination;
+      },
+      fault: (error) => this.faults.push(error),
+    });
+    this.call.start();
+  }
+
+  /** The carrier's media starts. */
+  startMedia(): void {
+    this.#sink = this.call.attach(this.#leg());
+    this.#sink({ type: 'leg.started' });
+  }
+
+  /** One 20 ms frame of the caller, now. */
+  frame(timestampMs: number, payload = Buffer.alloc(160, 0xff).toString('base64')): void {
+    this.#sequence += 1;
+    this.report({ type: 'leg.audio', sequence: this.#sequence, timestampMs, chunk: { payload, bytes: 160 } });
+  }
+
+  report(event: LegEvent): void {
+    this.#sink?.(event);
+  }
+
+  advance(ms: number): void {
+    this.clock.advance(ms);
+  }
+
+  /** Advances until `happened`, in small steps; fails after `withinMs`. */
+  until(happened: () => boolean, withinMs = 60_000): void {
+    for (let waited = 0; !happened(); waited += 5) {
+      if (waited > withinMs) throw new Error(`did not happen within ${withinMs} ms of virtual time`);
+      this.clock.advance(5);
+    }
+  }
+
+  /** Milliseconds of stamped item `stamp` heard by now. */
+  heardMs(stamp: number): number {
+    return this.#heard().get(stamp) ?? 0;
+  }
+
+  done(what: CallEffect['do']): (CallEffect & { atMs: number })[] {
+    return this.effects.filter((e) => e.do === what);
+  }
+
+  #heard(): Map<number, number> {
+    const bytes = Buffer.concat(this.buffer.heard(this.clock.nowMs()).map((s) => s.bytes));
+    return new Map([...readStamps(bytes)].map(([item, { heardMs }]) => [item, heardMs]));
+  }
+
+  #leg(): CarrierLeg {
+    const outstanding = new Set<string>();
+    const settle = (mark: string, outcome: 'played' | 'dropped'): void => {
+      if (!outstanding.delete(mark)) return;
+      this.#sink?.({ type: 'leg.mark_settled', mark, outcome });
+    };
+    return {
+      capabilities: { maxAheadMs: 4_000 },
+      play: (chunk: AudioChunk) => this.#down(() => this.buffer.push(this.clock.nowMs(), Buffer.from(chunk.payload, 'base64'))),
+      mark: (name) => {
+        outstanding.add(name);
+        this.#down(() => {
+          const due = this.buffer.mark(this.clock.nowMs(), name);
+          this.clock.at(due, () => {
+            for (const mark of this.buffer.takeDueMarks(this.clock.nowMs())) this.#up(() => settle(mark, 'played'));
+          });
+        });
+      },
+      clear: () => {
+        this.#down(() => {
+          this.buffer.clear(this.clock.nowMs());
+          this.clears.push({ atMs: this.clock.nowMs(), heardMs: this.#heard() });
+        });
+        for (const mark of [...outstanding]) settle(mark, 'dropped');
+      },
+      close: () => {
+        this.legClosed = true;
+        this.#up(() => this.#sink?.({ type: 'leg.closed', cause: 'socket_lost', detail: 'closed by us' }));
+      },
+    };
+  }
+
+  #down(arrive: () => void): void {
+    this.#lastDown = this.#travel(this.#lastDown, arrive);
+  }
+
+  #up(arrive: () => void): void {
+    this.#lastUp = this.#travel(this.#lastUp, arrive);
+  }
+
+  #travel(last: number, arrive: () => void): number {
+    const { delayMs = 0, jitterMs = 0, random = Math.random } = this.#o;
+    const at = Math.max(last, this.clock.nowMs() + delayMs + (jitterMs > 0 ? random() * jitterMs : 0));
+    this.clock.at(at, arrive);
+    return at;
+  }
+}
