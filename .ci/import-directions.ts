@@ -49,7 +49,7 @@ export const TABLE: readonly Row[] = [
   { area: 'replay outside', files: REPLAY_OUTSIDE, may: ['audio', 'clock'] },
   { area: 'tape', files: ['tape/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'metrics', files: ['metrics/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
-  { area: 'record', files: ['record/'], may: ['type call', 'call/feed.ts', 'ledger', 'clock', 'errors', 'carrier/carrier.ts'] },
+  { area: 'record', files: ['record/'], may: ['type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
   { area: 'dashboard', files: ['dashboard/'], may: ['call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
   { area: 'replay', files: ['replay/'], may: ['*'] },
   { area: 'process', files: ['server.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },

@@ -1,5 +1,6 @@
 // Everything a call can cause, as plain data. The machine returns effects, the shell performs them in order.
-import type { AudioChunk, NextStep } from '../carrier/carrier.ts';
+import type { AudioChunk } from '../audio/chunk.ts';
+import type { NextStep } from '../carrier/carrier.ts';
 import type { RealtimeRequest, Usage, UtteranceId } from '../realtime/session.ts';
 import type { Origin, TimerName } from './event.ts';
 import type { Termination } from './termination.ts';

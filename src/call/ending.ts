@@ -128,6 +128,9 @@ const LEG_ENDS: Record<LegCloseCause, EndReason> = {
   protocol_violation: 'carrier_protocol',
   never_started: 'media_never_started',
   stopped_reading: 'carrier_stopped_reading',
+  // Only ever follows an end of ours.
+  closed_by_us: 'internal_error',
+  our_fault: 'internal_error',
 };
 
 /** The leg went: nothing can be said any more. */

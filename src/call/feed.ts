@@ -1,7 +1,8 @@
 // The read-only feed of a call: what came in, what was decided, what was sent. Onlookers (tape, record, recording, metrics,
 // page) hang on it; one that throws is logged and detached, it never reaches the media path.
 import type { Agent } from '../agent/agent.ts';
-import type { AudioChunk, IncomingCall } from '../carrier/carrier.ts';
+import type { AudioChunk } from '../audio/chunk.ts';
+import type { IncomingCall } from '../carrier/carrier.ts';
 import type { CallEffect } from './effect.ts';
 import type { CallEvent, UnstampedEvent } from './event.ts';
 import type { CallOpening } from './state.ts';

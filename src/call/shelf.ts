@@ -2,7 +2,7 @@
 // byte ranges of utterances, the shelf turns a range into what goes on the wire. Base64 passes undecoded where a whole
 // chunk of whole frames is taken, which is the usual case.
 import { FRAME_BYTES, silence } from '../audio/mulaw.ts';
-import type { AudioChunk } from '../carrier/carrier.ts';
+import type { AudioChunk } from '../audio/chunk.ts';
 
 /** Most bytes in one message to a carrier: one second. */
 const MAX_PIECE_BYTES = 8_000;

@@ -1,5 +1,5 @@
 // Agent speech: from the shelf to the carrier's queue, and stopping it. Pure.
-import type { AudioChunk } from '../carrier/carrier.ts';
+import type { AudioChunk } from '../audio/chunk.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { SettledUtterance } from './effect.ts';
 import * as ledger from './playback.ts';

@@ -89,6 +89,10 @@ export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
 
 /** The model asks for a tool. `end_call` is ours; everything else runs beside the conversation. */
 export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
+  if (event.toolCall in d.state.tools) {
+    cause(d, { do: 'note.ignored', what: 'tool_called_twice' });
+    return;
+  }
   changeTurn(d, { owedSinceMs: null, lastSignMs: d.atMs, lastActivityMs: d.atMs });
   if (event.name === END_CALL && d.state.policy.endCall) {
     agentLeaves(d, event.toolCall);

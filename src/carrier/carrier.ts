@@ -1,11 +1,6 @@
 // What a carrier is to the rest: a leg that a call may ask things of, the events it reports, and the intake where new
 // legs go. A carrier adapter is one folder beside this file; nothing here names a vendor.
-
-/** A piece of PCMU as it came off a wire: base64 text and the number of bytes it decodes to. Opaque to the call core. */
-export interface AudioChunk {
-  payload: string;
-  bytes: number;
-}
+import type { AudioChunk } from '../audio/chunk.ts';
 
 /** Why a leg's media ended. */
 export type LegCloseCause =
@@ -18,7 +13,11 @@ export type LegCloseCause =
   /** The socket opened but never sent `start`. */
   | 'never_started'
   /** The carrier stopped reading: our send buffer reached its bound. */
-  | 'stopped_reading';
+  | 'stopped_reading'
+  /** The call asked for it: reported when the socket is gone, after the end. */
+  | 'closed_by_us'
+  /** A fault in the adapter. */
+  | 'our_fault';
 
 /** What a leg reports. Times are stamped by the call's shell, not here. */
 export type LegEvent =

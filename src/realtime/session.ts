@@ -1,7 +1,7 @@
 // What a speech-to-speech model is to the rest: a session that a call may ask things of, and the events it reports.
 // Speaks of utterances, answers and turns; a model adapter (a folder beside this file) maps its own ids to these, and
 // invents them where the model has none.
-import type { AudioChunk } from '../carrier/carrier.ts';
+import type { AudioChunk } from '../audio/chunk.ts';
 
 /** One stretch of agent speech, addressed as a whole; ids are unique within a call. */
 export type UtteranceId = string;

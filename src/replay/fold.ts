@@ -142,7 +142,12 @@ class Fold implements Onlooker, CarrierLeg {
   #give(entry: InputEntry): void {
     if (entry.kind === 'frame') {
       const { sequence, timestampMs, audio } = entry;
-      this.#receive({ type: 'leg.audio', sequence, timestampMs, chunk: { payload: this.#payload(audio.bytes), bytes: audio.bytes } });
+      this.#receive({
+        type: 'leg.audio',
+        sequence,
+        timestampMs,
+        chunk: { payload: this.#payload(audio.bytes), bytes: audio.bytes },
+      });
     } else {
       const input = reviveAudio(entry.input, (audio) => this.#payload(audio.bytes));
       if (input.from === 'session') this.#session.input(input.input as DialogueInput);

@@ -3,7 +3,7 @@
 //
 // It is the one sequencer of responses: one active response in the default conversation, ours deferred until it is done,
 // the server's own (after a caller turn) expected. Who interrupts and who answers turns is data (`config`).
-import type { HeardUtterance, RealtimeEvent, RealtimeRequest } from '../session.ts';
+import type { AnswerStatus, HeardUtterance, RealtimeEvent, RealtimeRequest } from '../session.ts';
 import { bytesToMs } from '../../audio/mulaw.ts';
 import type { ClientMessage, FunctionCall, ServerMessage } from './messages.ts';
 import { conversationItem } from './items.ts';
@@ -64,6 +64,8 @@ export interface Dialogue {
   /** Responses that are over or out of band: what still arrives for them is not played. */
   closedResponses: readonly string[];
   outOfBand: readonly string[];
+  /** Responses whose usage was reported. */
+  billed: readonly string[];
   recentEventIds: readonly string[];
   /** What our recent client events were, by event id, so that errors find their cause. */
   sent: readonly { eventId: string; type: ClientMessage['type'] }[];
@@ -86,6 +88,10 @@ const KEEP_ITEMS = 64;
 const KEEP_IDS = 32;
 const MAX_EARLY = 64;
 
+const PLAIN: Wanted = { say: null, outputs: [] };
+/** The output of a call that is not carried out: the history stays well formed, and the model knows. */
+const NOT_RUN = 'Not run: the answer was interrupted.';
+
 export const newDialogue = (config: DialogueConfig): Dialogue => ({
   v: 1,
   phase: 'connecting',
@@ -103,6 +109,7 @@ export const newDialogue = (config: DialogueConfig): Dialogue => ({
   confirmed: [],
   closedResponses: [],
   outOfBand: [],
+  billed: [],
   recentEventIds: [],
   sent: [],
 });
@@ -204,13 +211,17 @@ function configured(d: Draft, m: Extract<ServerMessage, { type: 'session.updated
 }
 
 function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'response.created' }>): void {
+  const { active, requested } = d.s;
+  if (active?.responseId === m.responseId || d.s.closedResponses.includes(m.responseId)) {
+    // It was taken as begun before; only now it says whose it is.
+    if (requested !== null && m.tag === requested.eventId) set(d, { requested: null });
+    return;
+  }
   if (m.outOfBand) return set(d, { outOfBand: keep(d.s.outOfBand, m.responseId, KEEP_IDS) });
-  if (d.s.active?.responseId === m.responseId || d.s.closedResponses.includes(m.responseId)) return;
-  if (d.s.active) closeResponse(d, d.s.active.responseId, 'incomplete', 'superseded');
-  const { requested } = d.s;
+  if (active) closeResponse(d, active.responseId, 'incomplete', 'superseded', []);
   // Ours carries our event id as metadata; a server that does not repeat metadata answers in order.
   const ours = requested !== null && (m.tag === requested.eventId || (m.tag === null && d.s.floor === 'open'));
-  if (ours && requested) {
+  if (ours) {
     set(d, { requested: null, active: { responseId: m.responseId, stopped: requested.stopped } });
     if (requested.stopped) send(d, { type: 'response.cancel', event_id: nextEventId(d), response_id: m.responseId });
     else emit(d, { type: 'answer.started', answer: m.responseId });
@@ -241,6 +252,7 @@ function callAdded(d: Draft, responseId: string, call: FunctionCall): void {
   adopt(d, responseId);
   if (d.s.outOfBand.includes(responseId) || call.callId in d.s.calls) return;
   set(d, { calls: { ...d.s.calls, [call.callId]: { responseId, open: true, outputId: null } } });
+  if (d.s.closedResponses.includes(responseId)) sendOutput(d, call.callId, NOT_RUN);
 }
 
 function audioArrived(d: Draft, m: Extract<ServerMessage, { type: 'audio' }>): void {
@@ -270,29 +282,31 @@ function finishItem(d: Draft, itemId: string): void {
 }
 
 function responseDone(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
-  if (d.s.closedResponses.includes(m.responseId)) return;
+  const { responseId } = m;
+  if (d.s.active === null && !m.outOfBand) adopt(d, responseId);
   reportUsage(d, m);
-  if (m.outOfBand || d.s.outOfBand.includes(m.responseId)) return;
-  const stopped = isStopped(d, m.responseId);
-  for (const call of m.calls) callAdded(d, m.responseId, call);
-  const runnable = m.status === 'completed' && !stopped;
-  const runIds = new Set(runnable ? m.calls.filter((c) => c.status !== 'incomplete').map((c) => c.callId) : []);
-  // Each call gets an output, whatever happens: those that will not run get it now.
-  for (const [callId, call] of Object.entries(d.s.calls))
-    if (call.responseId === m.responseId && call.open && !runIds.has(callId))
-      sendOutput(d, callId, 'Not run: the answer was interrupted.');
-  for (const item of d.s.items.filter((i) => i.responseId === m.responseId)) finishItem(d, item.itemId);
-  for (const call of m.calls)
-    if (runIds.has(call.callId) && d.s.calls[call.callId]?.open)
-      emit(d, { type: 'tool.called', toolCall: call.callId, name: call.name, arguments: call.arguments, answer: m.responseId });
-  if (stopped) deleteUnheard(d, m.responseId);
-  closeResponse(d, m.responseId, stopped ? 'cancelled' : m.status, m.detail);
+  const isActive = d.s.active?.responseId === responseId;
+  if (!isActive && (m.outOfBand || d.s.outOfBand.includes(responseId))) return;
+  // Superseded, repeated or stray: what it calls will not run.
+  if (!isActive) set(d, { closedResponses: keep(d.s.closedResponses, responseId, KEEP_IDS) });
+  for (const call of m.calls) callAdded(d, responseId, call);
+  if (isActive) closeResponse(d, responseId, m.status, m.detail, m.calls);
 }
 
-function closeResponse(d: Draft, responseId: string, status: 'completed' | 'cancelled' | 'failed' | 'incomplete', detail: string): void {
-  const wasActive = d.s.active?.responseId === responseId;
-  set(d, { closedResponses: keep(d.s.closedResponses, responseId, KEEP_IDS), active: wasActive ? null : d.s.active });
-  emit(d, { type: 'answer.ended', answer: responseId, status, detail });
+/** A response is over: its items end, its calls run or get their output, the next response may be asked for. */
+function closeResponse(d: Draft, responseId: string, status: AnswerStatus, detail: string, calls: readonly FunctionCall[]): void {
+  const stopped = isStopped(d, responseId);
+  const runnable = status === 'completed' && !stopped ? calls.filter((c) => c.status !== 'incomplete') : [];
+  const runs = new Map(runnable.map((c) => [c.callId, c]));
+  const open = Object.keys(d.s.calls).filter((id) => d.s.calls[id]?.open && d.s.calls[id].responseId === responseId);
+  // Each call gets an output, whatever happens: those that will not run get it now.
+  for (const callId of open) if (!runs.has(callId)) sendOutput(d, callId, NOT_RUN);
+  for (const item of d.s.items.filter((i) => i.responseId === responseId)) finishItem(d, item.itemId);
+  for (const { callId, name, arguments: args } of runs.values())
+    if (open.includes(callId)) emit(d, { type: 'tool.called', toolCall: callId, name, arguments: args, answer: responseId });
+  if (stopped) deleteUnheard(d, responseId);
+  set(d, { closedResponses: keep(d.s.closedResponses, responseId, KEEP_IDS), active: null });
+  emit(d, { type: 'answer.ended', answer: responseId, status: stopped ? 'cancelled' : status, detail });
 }
 
 /** Items of a stopped response that never reached the caller, some of which appear only after the stop. */
@@ -314,25 +328,32 @@ function errorArrived(d: Draft, m: Extract<ServerMessage, { type: 'error' }>): v
     d.out.push({ close: { detail: m.code } });
     return;
   }
-  emit(d, { type: 'session.noticed', code: m.code, benign: isBenign(m.code, m.detail) });
-  const { requested } = d.s;
-  const aboutCreate = cause === 'response.create' || (cause === null && m.code === 'conversation_already_has_active_response');
-  if (!aboutCreate) return;
-  if (m.code === 'conversation_already_has_active_response') {
-    // Ours comes after the running one; a refused answer of the server's own to a caller turn becomes ours.
-    const again = requested && (requested.eventId === m.eventId || m.eventId === null) ? requested.wanted : { say: null, outputs: [] };
-    set(d, {
-      requested: requested?.wanted === again ? null : requested,
-      queue: requested?.stopped ? d.s.queue : [again, ...d.s.queue],
-      // Its response.created is still on its way to us: nothing of ours before it.
-      floor: d.s.active === null ? 'server' : d.s.floor,
-    });
-    return;
+  const benign = isBenign(m.code, m.detail);
+  emit(d, { type: 'session.noticed', code: m.code, benign });
+  const busy = m.code === 'conversation_already_has_active_response';
+  const { requested, active, floor } = d.s;
+  // Errors without an event id: while the server is to answer a turn and another response runs, its own create is what
+  // failed; else the open request of ours, unless it is one of the refusals that have other causes.
+  const serversOwn = busy && active !== null && floor === 'server';
+  const isOurs = m.eventId === null ? !serversOwn && (busy || !benign) : requested?.eventId === m.eventId;
+  const refused = isOurs ? requested : null;
+  if (refused) set(d, { requested: null });
+  if (busy && (refused || m.eventId === null)) return createRefused(d, refused);
+  if (refused && !refused.stopped)
+    emit(d, { type: 'answer.ended', answer: refused.eventId, status: 'failed', detail: m.code });
+}
+
+/** Another response runs: ours comes after it; a refused answer of the server's own to a caller turn (null) becomes ours. */
+function createRefused(d: Draft, refused: Dialogue['requested']): void {
+  if (!refused?.stopped) {
+    const wanted = refused?.wanted ?? PLAIN;
+    const [first, ...rest] = d.s.queue;
+    set(d, { queue: first ? [...joined(wanted, first), ...rest] : [wanted] });
   }
-  if (requested && requested.eventId === m.eventId) {
-    set(d, { requested: null });
-    emit(d, { type: 'answer.ended', answer: requested.eventId, status: 'failed', detail: m.code });
-  }
+  const { active, floor } = d.s;
+  // Without an active one its response.created is still on its way to us: nothing of ours before it.
+  if (active === null && floor === 'open') set(d, { floor: 'server' });
+  if (active !== null && floor === 'server' && !refused) set(d, { floor: 'open' });
 }
 
 function lose(d: Draft, cause: 'unreachable' | 'refused' | 'lost', detail: string): void {
@@ -345,9 +366,9 @@ function lose(d: Draft, cause: 'unreachable' | 'refused' | 'lost', detail: strin
 function receiveLate(d: Draft, m: ServerMessage): void {
   if (m.type === 'transcribed') return reportTranscription(d, m);
   if (m.type !== 'response.done') return;
-  if (!d.s.closedResponses.includes(m.responseId)) reportUsage(d, m);
+  reportUsage(d, m);
   if (d.s.active?.responseId !== m.responseId) return;
-  set(d, { active: null, closedResponses: keep(d.s.closedResponses, m.responseId, KEEP_IDS) });
+  set(d, { active: null });
   d.out.push({ close: { detail: 'finished' } });
 }
 
@@ -387,13 +408,15 @@ function ask(d: Draft, request: RealtimeRequest): void {
   }
 }
 
-/** Plain answers that wait together are one answer. */
 function want(d: Draft, wanted: Wanted): void {
   const last = d.s.queue.at(-1);
-  if (wanted.say === null && last && last.say === null)
-    set(d, { queue: [...d.s.queue.slice(0, -1), { say: null, outputs: [...last.outputs, ...wanted.outputs] }] });
-  else set(d, { queue: [...d.s.queue, wanted].slice(-MAX_EARLY) });
+  const queue = last ? [...d.s.queue.slice(0, -1), ...joined(last, wanted)] : [wanted];
+  set(d, { queue: queue.slice(-MAX_EARLY) });
 }
+
+/** Plain answers that wait together are one answer. */
+const joined = (a: Wanted, b: Wanted): Wanted[] =>
+  a.say === null && b.say === null ? [{ say: null, outputs: [...a.outputs, ...b.outputs] }] : [a, b];
 
 /** Sends the next wanted response if none runs, none is asked for and the server is not about to begin one. */
 function requestNext(d: Draft): void {
@@ -419,8 +442,9 @@ function interrupt(d: Draft, because: 'caller_spoke' | 'our_decision', heard: re
   }
   // Asked for but not begun: it is cancelled as soon as it has an id. Steered answers that still wait are void;
   // tool outputs are still to be spoken about.
+  const owed = requested && !requested.stopped ? requested.wanted.outputs : [];
   if (requested) set(d, { requested: { ...requested, stopped: true } });
-  const outputs = [...(requested?.wanted.outputs ?? []), ...d.s.queue.flatMap((w) => w.outputs)];
+  const outputs = [...owed, ...d.s.queue.flatMap((w) => w.outputs)];
   set(d, { queue: outputs.length > 0 ? [{ say: null, outputs }] : [] });
   for (const { utterance, heardMs } of heard) cut(d, utterance, heardMs);
 }
@@ -468,7 +492,8 @@ function sendOutput(d: Draft, callId: string, output: string): string {
 // --- small change
 
 function reportUsage(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
-  if (!m.usage) return;
+  if (!m.usage || d.s.billed.includes(m.responseId)) return;
+  set(d, { billed: keep(d.s.billed, m.responseId, KEEP_IDS) });
   emit(d, {
     type: 'usage.reported',
     usage: { source: m.responseId, what: 'answer', model: d.s.config.model, unit: 'tokens', ...m.usage },

@@ -9,9 +9,11 @@ const BENIGN = new Set([
   'item_not_found',
 ]);
 
+/** Refused truncations have come with different codes, and with none: their text tells. */
+const REFUSED_TRUNCATION = /already shorter than|Only model output audio messages can be truncated/;
+
 /** True for refusals that every correct client meets now and then. */
-export const isBenign = (code: string, detail: string): boolean =>
-  BENIGN.has(code) || (code === 'invalid_value' && detail.includes('already shorter than'));
+export const isBenign = (code: string, detail: string): boolean => BENIGN.has(code) || REFUSED_TRUNCATION.test(detail);
 
 /** True when the session cannot go on. */
 export const isSessionOver = (code: string): boolean =>

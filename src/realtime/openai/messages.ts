@@ -1,7 +1,7 @@
 // Realtime JSON <-> what the dialogue reads and says. Pure. Every message parses to known, unknown or malformed; nothing
 // throws. Names and shapes: npm `openai` 7.55.0 declarations and openai-openapi 2.3.0 (GA event set).
 import type { Usage } from '../../realtime/session.ts';
-import type { AudioChunk } from '../../carrier/carrier.ts';
+import type { AudioChunk } from '../../audio/chunk.ts';
 import { base64Bytes } from '../../audio/mulaw.ts';
 
 /** A function call item as it stands in an answer. */

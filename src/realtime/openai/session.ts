@@ -1,7 +1,7 @@
 // A Realtime session: owns the socket and the dialogue, holds caller audio until the session is configured, and turns
 // what the socket says into events. The same class, with another wire, replays tapes.
 import { msToBytes, silence } from '../../audio/mulaw.ts';
-import type { AudioChunk } from '../../carrier/carrier.ts';
+import type { AudioChunk } from '../../audio/chunk.ts';
 import type { Cancel, Clock } from '../../clock.ts';
 import type { RealtimeEvent, RealtimeRequest, RealtimeSession, SessionCapabilities } from '../session.ts';
 import type { Wire, WireClosed, WireEvents } from './connect.ts';

@@ -1,0 +1,128 @@
+// Reads Twilio's call webhooks into the words of carrier.ts. The form has been proved genuine by then; what it says may
+// still be anything a caller can put into a SIP header or a caller id.
+// Parameters: reference/twilio.md 1.1 and 1.3.
+import type { IncomingHttpHeaders } from 'node:http';
+import { TrunklineError } from '../../errors.ts';
+import type { CallStatus, IncomingCall, Party } from '../carrier.ts';
+import type { Form } from './signature.ts';
+
+/** The name under which this adapter's calls are known to the intake. */
+export const CARRIER = 'twilio';
+
+/** Bounds on what a caller may put into a record. */
+const MAX_SIP_HEADERS = 50;
+const MAX_SIP_HEADER_NAME_LENGTH = 100;
+/** Twilio documents 1024 characters for custom SIP headers. */
+const MAX_SIP_HEADER_VALUE_LENGTH = 1024;
+const MAX_URI_LENGTH = 512;
+const MAX_KEY_LENGTH = 200;
+
+const CALL_SID = /^CA[0-9a-f]{32}$/i;
+const E164 = /^\+[1-9]\d{1,14}$/;
+const SIP_URI = /^sips?:[^\s]+$/i;
+/** RFC 9110 token: what a SIP header may be called. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const SIP_HEADER_PREFIX = 'SipHeader_';
+
+/** What carriers write where a caller keeps the number back. */
+const WITHHELD_WORDS = new Set(['anonymous', 'blocked', 'private', 'restricted', 'unavailable', 'unknown', 'withheld']);
+/** The same words spelled on a telephone keypad, which is how they arrive where only digits may. */
+const WITHHELD_DIGITS = new Set([
+  '266696687', // ANONYMOUS
+  '2562533', // BLOCKED
+  '7378742833', // RESTRICTED
+  '8656696', // UNKNOWN
+  '86282452253', // UNAVAILABLE
+]);
+
+/** The states a call never leaves. */
+const FINAL_STATUSES = new Set(['completed', 'busy', 'failed', 'no-answer', 'canceled']);
+
+/** A voice webhook as a call that asks to be let in; throws TRK_BAD_WEBHOOK without a usable CallSid. */
+export function parseIncomingCall(form: Form, headers: IncomingHttpHeaders): IncomingCall {
+  return {
+    carrier: CARRIER,
+    carrierCallId: parseCallSid(form),
+    // `outbound-api` and `outbound-dial` are calls that we placed and the other side answered.
+    direction: field(form, 'Direction').startsWith('outbound') ? 'outbound' : 'inbound',
+    from: parseParty(field(form, 'From')),
+    to: parseParty(field(form, 'To')),
+    attestation: parseAttestation(field(form, 'StirVerstat')),
+    sipHeaders: parseSipHeaders(form),
+    idempotencyKey: parseKey(headers['i-twilio-idempotency-token']),
+  };
+}
+
+/** The CallSid of any call webhook; throws TRK_BAD_WEBHOOK when it is missing or ill-formed. */
+export function parseCallSid(form: Form): string {
+  const callSid = field(form, 'CallSid');
+  if (!CALL_SID.test(callSid)) throw new TrunklineError('TRK_BAD_WEBHOOK', 'CallSid is missing or ill-formed');
+  return callSid;
+}
+
+/** A status callback. They may overtake one another: `sequence` orders them. */
+export function parseCallStatus(form: Form): CallStatus {
+  const carrierCallId = parseCallSid(form);
+  const status = field(form, 'CallStatus').slice(0, MAX_KEY_LENGTH);
+  if (status === '') throw new TrunklineError('TRK_BAD_WEBHOOK', 'CallStatus is missing');
+  return {
+    carrierCallId,
+    status,
+    final: FINAL_STATUSES.has(status),
+    // CallDuration is seconds; Duration, beside it, is billed minutes.
+    durationSeconds: parseCount(field(form, 'CallDuration')),
+    sequence: parseCount(field(form, 'SequenceNumber')),
+  };
+}
+
+/** `From` or `To`: a number, a SIP URI, a client of the Voice SDK, or a word for "not shown". */
+export function parseParty(given: string): Party {
+  const text = given.trim();
+  if (E164.test(text) && !WITHHELD_DIGITS.has(text.slice(1))) return { kind: 'pstn', value: text };
+  if (text.length > MAX_URI_LENGTH) return WITHHELD;
+  if (SIP_URI.test(text)) return isAnonymousUri(text) ? WITHHELD : { kind: 'sip', value: text };
+  if (text.startsWith('client:') && text.length > 7) return { kind: 'client', value: text.slice(7) };
+  return WITHHELD;
+}
+
+const WITHHELD: Party = Object.freeze({ kind: 'withheld', value: '' });
+
+/** RFC 3323 hides a caller as anonymous@anonymous.invalid; PBXs keep their own domain and hide only the user. */
+function isAnonymousUri(uri: string): boolean {
+  const address = uri.slice(uri.indexOf(':') + 1).toLowerCase();
+  const at = address.indexOf('@');
+  const user = at < 0 ? '' : (address.slice(0, at).split(/[;:]/, 1)[0] ?? '');
+  const host = address.slice(at + 1).split(/[;:?]/, 1)[0] ?? '';
+  return host === 'anonymous.invalid' || WITHHELD_WORDS.has(user) || WITHHELD_DIGITS.has(user.replace(/^\+/, ''));
+}
+
+/** TN-Validation-Passed-A and its relatives, kept as given; absent without a PASSporT. */
+const parseAttestation = (given: string): string | null => (/^[A-Za-z0-9-]{1,64}$/.test(given) ? given : null);
+
+/** X- headers and User-to-User of a call into a SIP Domain. */
+function parseSipHeaders(form: Form): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null);
+  let count = 0;
+  for (const key of Object.keys(form)) {
+    if (!key.startsWith(SIP_HEADER_PREFIX)) continue;
+    const name = key.slice(SIP_HEADER_PREFIX.length);
+    const value = form[key];
+    // A repeated header arrives as a list: which one was meant is not ours to guess.
+    if (typeof value !== 'string' || value.length > MAX_SIP_HEADER_VALUE_LENGTH) continue;
+    if (name.length > MAX_SIP_HEADER_NAME_LENGTH || !HEADER_NAME.test(name)) continue;
+    if (++count > MAX_SIP_HEADERS) break;
+    headers[name] = value;
+  }
+  return headers;
+}
+
+const parseKey = (given: string | string[] | undefined): string | null =>
+  typeof given === 'string' && given !== '' && given.length <= MAX_KEY_LENGTH ? given : null;
+
+const parseCount = (given: string): number | null => (/^\d{1,9}$/.test(given) ? Number(given) : null);
+
+/** A field given once, else empty. */
+const field = (form: Form, name: string): string => {
+  const value = form[name];
+  return typeof value === 'string' ? value : '';
+};

@@ -1,0 +1,121 @@
+// Fills the documents of the top-level folder twiml/, which an operator may read and change. They are read once, at
+// start; a document with a placeholder that nobody fills stops the start instead of a call.
+import { readFileSync } from 'node:fs';
+import { TrunklineError } from '../../errors.ts';
+import type { NextStep } from '../carrier.ts';
+
+/** The answers that Twilio gets, as text of type text/xml. */
+export interface Twiml {
+  /** Lets a call in. Facts that do not fit Twilio's limit are left out. */
+  connect(urls: { nextUrl: string; streamUrl: string }, facts: Record<string, string>): string;
+  /** A step for a call that nobody has answered yet. */
+  first(step: NextStep): string;
+  /** A step for a call after its media: a busy signal is no longer possible there and becomes a hang-up. */
+  next(step: NextStep): string;
+  /** Ends the call. Also the body of every refusal. */
+  hangUp: string;
+}
+
+/** Name and value of a parameter together stay under 500 characters (docs, TwiML Stream). */
+const MAX_PARAMETER_LENGTH = 499;
+/** REST allows 99; for TwiML no number is documented. */
+const MAX_PARAMETERS = 50;
+/** Spoken text beyond this is cut: the documented bound of Say is 4096 characters. */
+const MAX_SAY_LENGTH = 4000;
+
+const REPOSITORY_TWIML = new URL('../../../twiml/', import.meta.url);
+
+/** Reads the documents; throws TRK_CONFIG naming the file when one is missing or asks for what is not given. */
+export function loadTwiml(folder: URL = REPOSITORY_TWIML): Twiml {
+  const connect = loadConnect(folder);
+  const say = loadTemplate(folder, 'say-and-hang-up.xml', ['text']);
+  const forward = loadTemplate(folder, 'forward.xml', ['to']);
+  const forwardSip = loadTemplate(folder, 'forward-sip.xml', ['to']);
+  const hangUp = loadTemplate(folder, 'hang-up.xml', [])({});
+  const rejectBusy = loadTemplate(folder, 'reject-busy.xml', [])({});
+
+  const step = (next: NextStep, busy: string): string => {
+    switch (next.do) {
+      case 'hang_up':
+        return hangUp;
+      case 'reject_busy':
+        return busy;
+      case 'say_and_hang_up':
+        return say({ text: next.text.slice(0, MAX_SAY_LENGTH) });
+      case 'forward':
+        return /^sips?:/i.test(next.to) ? forwardSip({ to: next.to }) : forward({ to: next.to });
+      default:
+        return next satisfies never;
+    }
+  };
+  return { connect, first: (next) => step(next, rejectBusy), next: (next) => step(next, hangUp), hangUp };
+}
+
+/** Text made fit for XML, in attributes and between tags alike; parsing gives it back but for control characters. */
+export function escapeXml(text: string): string {
+  return (
+    text
+      // A line break or tab in an attribute would come back as a space anyway; the other control characters, and the
+      // two non-characters, may not stand in XML 1.0 at all, not even escaped.
+      .replace(/[\t\n\r]/g, ' ')
+      // oxlint-disable-next-line no-control-regex
+      .replace(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff]/g, '')
+      .toWellFormed()
+      .replace(/[&<>"']/g, (char) => ENTITIES[char] as string)
+  );
+}
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+
+type Fill = (values: Record<string, string>) => string;
+
+/** connect.xml holds one Parameter line that stands for any number of them. */
+function loadConnect(folder: URL): Twiml['connect'] {
+  const file = 'connect.xml';
+  const text = readDocument(folder, file);
+  const line = /<Parameter\b[^>]*\{name\}[^>]*\/>/.exec(text);
+  const before = compile(file, line ? text.slice(0, line.index) : text, ['nextUrl', 'streamUrl']);
+  const parameter = compile(file, line?.[0] ?? '', ['name', 'value']);
+  const after = compile(file, line ? text.slice(line.index + line[0].length) : '', ['nextUrl', 'streamUrl']);
+  return (urls, facts) => {
+    const fitting = Object.entries(facts)
+      .filter(([name, value]) => name !== '' && name.length + value.length <= MAX_PARAMETER_LENGTH)
+      .slice(0, MAX_PARAMETERS);
+    return before(urls) + fitting.map(([name, value]) => parameter({ name, value })).join('') + after(urls);
+  };
+}
+
+const loadTemplate = (folder: URL, file: string, names: string[]): Fill =>
+  compile(file, readDocument(folder, file), names);
+
+/** The document without its comments, which are for operators, and without indentation, which nobody needs on the wire. */
+function readDocument(folder: URL, file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(new URL(file, folder), 'utf8');
+  } catch (cause) {
+    throw new TrunklineError('TRK_CONFIG', `twiml/${file} cannot be read`, { cause });
+  }
+  return text
+    .replace(/<!--[\s\S]*?-->/g, '')
+    .replace(/>\s+</g, '><')
+    .trim();
+}
+
+/** Template text to a function that fills it; values are escaped, so a placeholder may stand anywhere text may. */
+function compile(file: string, text: string, names: string[]): Fill {
+  // Every odd part is a name.
+  const parts = text.split(/\{(\w+)\}/);
+  for (let i = 1; i < parts.length; i += 2) {
+    if (names.includes(parts[i] as string)) continue;
+    const known = names.map((name) => `{${name}}`).join(', ') || 'none';
+    throw new TrunklineError('TRK_CONFIG', `twiml/${file}: {${parts[i]}} is not known; known are: ${known}`);
+  }
+  return (values) => {
+    let filled = parts[0] as string;
+    for (let i = 1; i < parts.length; i += 2) {
+      filled += escapeXml(values[parts[i] as string] ?? '') + (parts[i + 1] as string);
+    }
+    return filled;
+  };
+}

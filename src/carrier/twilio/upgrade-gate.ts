@@ -1,0 +1,34 @@
+// Stands between the HTTP server and the websocket plugin. The plugin listens to every upgrade of the server, but ends
+// the sockets only of requests that meet its own hooks: an upgrade of any other path would be answered like a plain
+// request and then stay open for good, unseen by all of Node's HTTP timeouts.
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** How long a socket may take from its upgrade request to the 101; `ws` takes the timeout off when it adopts it. */
+const HANDSHAKE_TIMEOUT_MS = 5000;
+const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+/** A token as Fastify takes it for a parameter; a longer one would be answered past our hooks. */
+const TOKEN = /^\/[^/?]{1,100}(\?|$)/;
+
+/** Lets through upgrades of `prefix` and a token; give `server` to the websocket plugin as the server to listen to. */
+export function upgradeGate(source: Server, prefix: string): { server: Server; remove(): void } {
+  const gate = new EventEmitter();
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const url = request.url ?? '';
+    if (request.method !== 'GET' || !url.startsWith(prefix) || !TOKEN.test(url.slice(prefix.length))) {
+      socket.on('error', () => socket.destroy());
+      socket.end(NOT_FOUND, () => socket.destroy());
+      return;
+    }
+    if ('setTimeout' in socket && typeof socket.setTimeout === 'function') {
+      socket.setTimeout(HANDSHAKE_TIMEOUT_MS);
+      socket.once('timeout', () => socket.destroy());
+    }
+    gate.emit('upgrade', request, socket, head);
+  };
+  source.on('upgrade', onUpgrade);
+  // The plugin only ever listens to `upgrade` on what it is given, but its type asks for a whole server.
+  return { server: gate as Server, remove: () => source.removeListener('upgrade', onUpgrade) };
+}

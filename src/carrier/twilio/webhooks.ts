@@ -1,0 +1,129 @@
+// The three webhooks. Each proves itself first, is read second, asks the intake third, and always answers text/xml: a
+// body of another type is read aloud to the caller (text/plain) or fails (12300), refusals included.
+import formbody from '@fastify/formbody';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { TrunklineError } from '../../errors.ts';
+import type { Admission, CallIntake } from '../carrier.ts';
+import type { TwilioCounters } from './counters.ts';
+import { CARRIER, parseCallSid, parseCallStatus, parseIncomingCall } from './incoming.ts';
+import type { PublicUrl } from './public-url.ts';
+import type { Form, SignatureCheck } from './signature.ts';
+import type { Twiml } from './twiml.ts';
+
+export interface WebhookOptions {
+  intake: CallIntake;
+  url: PublicUrl;
+  signature: SignatureCheck;
+  accountSid: string | null;
+  mediaPathPrefix: string;
+  twiml: Twiml;
+  log: Pick<Logger, 'warn' | 'error'>;
+  counters: TwilioCounters;
+}
+
+/** Twilio's own forms are two or three KiB. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+/** About sixty come with a call, more with SIP headers. Each is sorted and hashed several times before we know who sent it. */
+const MAX_FORM_FIELDS = 500;
+const NO_FIELDS: Form = {};
+
+/**
+ * Registers POST /voice, /voice/next and /voice/status. Forms are read by incoming.ts rather than by JSON Schema: the
+ * signature covers the body untouched, and Fastify's validator coerces what it checks.
+ */
+export async function webhooks(app: FastifyInstance, options: WebhookOptions): Promise<void> {
+  const { intake, twiml, counters, log } = options;
+  app.removeAllContentTypeParsers(); // Only in this context: here JSON is a 415.
+  await app.register(formbody, { bodyLimit: BODY_LIMIT_BYTES });
+  app.addHook('onRequest', (_request, reply, done) => {
+    // Twilio caches what headers allow, and these answers work once.
+    reply.header('cache-control', 'no-store');
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    counters.webhook(routeOf(request), reply.statusCode);
+    done();
+  });
+  app.addHook('preValidation', (request, reply, done) => {
+    const refusal = refusalOf(request, options);
+    if (refusal === null) done();
+    else refuse(request, reply, refusal, options);
+  });
+  app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 400 && status < 500) return refuse(request, reply, { status, reason: reasonOf(error) }, options);
+    // A 5xx makes Twilio try again or turn to the fallback URL.
+    log.error({ route: routeOf(request), err: error }, 'webhook failed');
+    return xml(reply.code(500), twiml.hangUp);
+  });
+
+  app.post('/voice', async (request, reply) => {
+    const admission = await intake.admit(parseIncomingCall(formOf(request), request.headers));
+    if (admission.outcome === 'replayed') return refuse(request, reply, { status: 403, reason: 'replayed' }, options);
+    return xml(reply, answer(admission, options));
+  });
+  app.post('/voice/next', async (request, reply) =>
+    xml(reply, twiml.next(await intake.next(CARRIER, parseCallSid(formOf(request))))),
+  );
+  app.post('/voice/status', async (request, reply) => {
+    await intake.status(CARRIER, parseCallStatus(formOf(request)));
+    return reply.code(204).send();
+  });
+}
+
+function answer(admission: Exclude<Admission, { outcome: 'replayed' }>, options: WebhookOptions): string {
+  const { url, twiml, mediaPathPrefix } = options;
+  if (admission.outcome === 'refused') return twiml.first(admission.answer);
+  // The token is part of the path because Twilio strips a query from <Stream url>.
+  const streamUrl = `${url.ws}${mediaPathPrefix}/${encodeURIComponent(admission.token)}`;
+  return twiml.connect({ nextUrl: `${url.http}/voice/next`, streamUrl }, admission.facts);
+}
+
+interface Refusal {
+  status: number;
+  reason: string;
+}
+
+/** Why a request is not served, or null: first who sent it, then for which account. */
+function refusalOf(request: FastifyRequest, { signature, accountSid }: WebhookOptions): Refusal | null {
+  const form = formOf(request);
+  if (countFields(form) > MAX_FORM_FIELDS) return { status: 400, reason: 'too_many_fields' };
+  const given = request.headers['x-twilio-signature'];
+  if (given === undefined) return { status: 403, reason: 'signature_missing' };
+  if (!signature.webhook(request.originalUrl, form, given)) return { status: 403, reason: 'signature_wrong' };
+  if (accountSid !== null && form.AccountSid !== accountSid) return { status: 403, reason: 'account' };
+  return null;
+}
+
+/** One count and one line per refusal; neither holds anything that was sent. */
+function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, reason }: Refusal,
+  { counters, log, twiml }: WebhookOptions,
+): FastifyReply {
+  counters.refused('webhook', reason);
+  log.warn({ route: routeOf(request), reason, status, remote: request.ip }, 'webhook refused');
+  return xml(reply.code(status), twiml.hangUp);
+}
+
+const xml = (reply: FastifyReply, document: string): FastifyReply =>
+  reply.header('content-type', 'text/xml; charset=utf-8').send(document);
+
+function reasonOf({ statusCode, code }: { statusCode?: number; code?: string }): string {
+  if (code === ('TRK_BAD_WEBHOOK' satisfies TrunklineError['code'])) return 'bad_webhook';
+  if (statusCode === 413) return 'too_large';
+  return statusCode === 415 ? 'content_type' : 'bad_request';
+}
+
+/** A request without any body has none; the check of its signature and CallSid does the rest. */
+const formOf = (request: FastifyRequest): Form => (request.body as Form | null | undefined) ?? NO_FIELDS;
+
+const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? '';
+
+function countFields(form: Form): number {
+  let count = 0;
+  for (const name in form) count += Array.isArray(form[name]) ? form[name].length : 1;
+  return count;
+}

@@ -1,0 +1,71 @@
+// The one command line: `trunkline <command>`. A table of commands; each is loaded when it is asked for.
+import { TrunklineError } from './errors.ts';
+
+interface Command {
+  usage: string;
+  what: string;
+  run(args: string[]): Promise<void>;
+}
+
+const COMMANDS: Record<string, Command> = {
+  serve: {
+    usage: 'serve',
+    what: 'answer calls (npm start); reads .env and the environment',
+    async run() {
+      const { serve } = await import('./main.ts');
+      await serve();
+    },
+  },
+  demo: {
+    usage: 'demo',
+    what: 'a recorded caller talks to the sample agent, all on this machine',
+    async run() {
+      const { demo } = await import('./demo.ts');
+      await demo();
+    },
+  },
+  replay: {
+    usage: 'replay FILE.wav… | TAPE.jsonl…',
+    what: 'call with recorded audio, or fold tapes through the call core again',
+    async run(args) {
+      const { replay } = await import('./replay/replay.ts');
+      await replay(args);
+    },
+  },
+  simulator: {
+    usage: 'simulator [--port N]',
+    what: 'the embedded Realtime model as a server of its own, on 127.0.0.1',
+    async run(args) {
+      const { serveSimulator } = await import('./simulator/serve.ts');
+      await serveSimulator(args);
+    },
+  },
+};
+
+function help(): string {
+  const rows = Object.values(COMMANDS).map(({ usage, what }) => `  trunkline ${usage.padEnd(32)} ${what}`);
+  return `Usage:\n${rows.join('\n')}\n`;
+}
+
+const [name, ...args] = process.argv.slice(2);
+const command = name === undefined ? undefined : COMMANDS[name];
+if (!command) {
+  const wanted = name === undefined || name === 'help' || name === '--help' || name === '-h';
+  (wanted ? process.stdout : process.stderr).write(wanted ? help() : `There is no command "${name}".\n${help()}`);
+  process.exitCode = wanted ? 0 : 1;
+} else {
+  try {
+    process.loadEnvFile('.env');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') process.stderr.write(`.env cannot be read: ${String(error)}\n`);
+  }
+  try {
+    await command.run(args);
+  } catch (error) {
+    // What an operator can mend is said in a sentence; everything else is a bug and shows where it is.
+    process.stderr.write(error instanceof TrunklineError ? `${error.message}\n` : `${(error as Error)?.stack ?? String(error)}\n`);
+    process.exitCode = 1;
+    // A half-built server must not keep the process.
+    setTimeout(() => process.exit(1), 100).unref();
+  }
+}

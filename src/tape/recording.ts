@@ -1,0 +1,211 @@
+// The onlooker that keeps a call's audio where its agent says so: DATA_DIR/calls/<callId>/audio.wav, stereo mu-law, caller
+// left, agent right as heard. The last seconds are in memory, because late frames still fill them and a clear still takes
+// agent audio away; what is older is appended to the file, whose header is kept up to date now and then.
+import { BYTES_PER_MS } from '../audio/mulaw.ts';
+import { wavHeader } from '../audio/wav.ts';
+import type { CallEffect } from '../call/effect.ts';
+import type { CallEvent, UnstampedEvent } from '../call/event.ts';
+import type { CallFacts, FeedInput, Onlooker, OnlookerFactory } from '../call/feed.ts';
+import { callLogger, type Logger } from '../log.ts';
+import { CallFile } from './call-file.ts';
+
+export interface RecordingOptions {
+  dataDir: string;
+  log: Logger;
+  /** For counters: a recording that could not be written to its end. Called at most once per recording. */
+  incomplete?: () => void;
+}
+
+/** Records the calls of agents that say so. A call without media leaves no file. */
+export const recordingOnlooker =
+  (options: RecordingOptions): OnlookerFactory =>
+  (call) =>
+    call.agent.recording === null ? null : new Recording(call, options);
+
+const CHANNELS = 2;
+const CALLER = 0;
+const AGENT = 1;
+const SILENCE = 0xff;
+
+const samples = (ms: number): number => Math.round(ms * BYTES_PER_MS);
+
+/** A caller frame that comes later than this after its time is too late for the recording. */
+const KEPT_BEHIND = samples(6_000);
+/** The file grows in steps of a second, … */
+const STEP = samples(1_000);
+/** … and its header says so every five. */
+const HEADER_EVERY = samples(5_000);
+/** Timestamps this far from the time of arrival are a clock that jumped. */
+const CLOCK_JUMPED = samples(2_000);
+/** A burst of late frames is over by then. */
+const CAUGHT_UP_WITHIN_MS = 1_000;
+/** The caller's last frame may reach this far beyond the end of the call. */
+const END_SLACK = samples(20);
+const MAX_PENDING_BYTES = 1024 * 1024;
+const HEADER_BYTES = wavHeader(0, CHANNELS).length;
+
+/** Sample positions count from `leg.started`. */
+class Recording implements Onlooker {
+  readonly #file: CallFile;
+  /** Interleaved samples [#edge, #edge + #capacity), each at its position modulo the capacity. */
+  #ring: Buffer = Buffer.alloc(0);
+  readonly #capacity: number;
+  /** Everything before is in the file. */
+  #edge = 0;
+  #headerSays = 0;
+  #startedAtMs: number | null = null;
+  /** End of the call; nothing sounds after it. */
+  #end: number | null = null;
+  /** Where timestamp 0 of the caller's clock lies, null before the first frame; and the end of the caller's audio. */
+  #callerZero: number | null = null;
+  #callerEnd = 0;
+  #lastSequence = 0;
+  /** Since when every frame has come far too late. */
+  #lateSinceMs: number | null = null;
+  #agentEnd = 0;
+  /** Plays to come that a clear of the same step takes away again. */
+  #voidPlays = 0;
+
+  constructor(call: CallFacts, { dataDir, log, incomplete }: RecordingOptions) {
+    const { callId, policy } = call.opening;
+    this.#capacity = KEPT_BEHIND + 2 * STEP + samples(policy.maxAheadMs);
+    this.#file = new CallFile({
+      dataDir,
+      callId,
+      name: 'audio.wav',
+      maxPendingBytes: MAX_PENDING_BYTES,
+      failed: (err) => {
+        callLogger(log, callId).error({ err }, 'recording not written');
+        incomplete?.();
+      },
+    });
+  }
+
+  input(atMs: number, input: FeedInput): void {
+    if (input.from !== 'call') return;
+    const { event } = input;
+    if (event.type === 'leg.started') this.#start(atMs);
+    else if (event.type === 'leg.audio') this.#hear(atMs, event);
+    else if (event.type === 'leg.closed') this.#stop(atMs);
+  }
+
+  stepped(event: CallEvent, effects: readonly CallEffect[]): void {
+    if (event.type === 'leg.audio' || this.#startedAtMs === null) return;
+    this.#advance(this.#position(event.atMs));
+    const cleared = effects.findLastIndex((e) => e.do === 'leg.clear');
+    if (cleared < 0) return;
+    this.#voidPlays = effects.slice(0, cleared).filter((e) => e.do === 'leg.play').length;
+    this.#silenceAgent(this.#position(event.atMs));
+  }
+
+  played(startsAtMs: number, pieces: readonly { payload: string }[]): void {
+    if (this.#startedAtMs === null) return;
+    if (this.#voidPlays > 0) {
+      this.#voidPlays--;
+      return;
+    }
+    let at = this.#position(startsAtMs);
+    for (const { payload } of pieces) {
+      const bytes = Buffer.from(payload, 'base64');
+      this.#place(AGENT, at, bytes);
+      at += bytes.length;
+    }
+    this.#agentEnd = Math.max(this.#agentEnd, at);
+  }
+
+  async closed(atMs: number): Promise<void> {
+    if (this.#startedAtMs === null) return;
+    this.#stop(atMs);
+    const end = this.#end as number;
+    this.#append(Math.max(end, Math.min(this.#callerEnd, end + END_SLACK)));
+    this.#patchHeader();
+    this.#ring = Buffer.alloc(0);
+    await this.#file.close();
+  }
+
+  #start(atMs: number): void {
+    if (this.#startedAtMs !== null) return;
+    this.#startedAtMs = atMs;
+    this.#ring = Buffer.alloc(this.#capacity * CHANNELS, SILENCE);
+    this.#file.write(wavHeader(0, CHANNELS), 0);
+  }
+
+  /**
+   * A caller's frame lies where the carrier's timestamps put it, the first one where it arrived; lost frames leave
+   * silence. Frames never overlap, and a carrier clock that jumped, or stood still for a while, starts anew where its frame
+   * arrived. Late frames that come in a burst are only late.
+   */
+  #hear(atMs: number, frame: Extract<UnstampedEvent, { type: 'leg.audio' }>): void {
+    if (this.#startedAtMs === null || this.#end !== null || frame.sequence <= this.#lastSequence) return;
+    this.#lastSequence = frame.sequence;
+    const now = this.#position(atMs);
+    this.#advance(now);
+    const timestamp = samples(frame.timestampMs);
+    let at = this.#callerZero === null ? now : this.#callerZero + timestamp;
+    if (at > now - CLOCK_JUMPED) this.#lateSinceMs = null;
+    else this.#lateSinceMs ??= atMs;
+    const stoodStill = this.#lateSinceMs !== null && atMs - this.#lateSinceMs >= CAUGHT_UP_WITHIN_MS;
+    if (stoodStill || at > now + CLOCK_JUMPED || at < this.#callerEnd - CLOCK_JUMPED) at = now;
+    at = Math.max(at, this.#callerEnd);
+    this.#callerZero = at - timestamp;
+    this.#callerEnd = at + frame.chunk.bytes;
+    this.#place(CALLER, at, Buffer.from(frame.chunk.payload, 'base64'));
+  }
+
+  #stop(atMs: number): void {
+    if (this.#startedAtMs === null || this.#end !== null) return;
+    const end = this.#position(atMs);
+    this.#advance(end);
+    this.#silenceAgent(end);
+    this.#end = end;
+  }
+
+  #position(atMs: number): number {
+    return Math.max(0, samples(atMs - (this.#startedAtMs as number)));
+  }
+
+  #place(channel: number, at: number, bytes: Buffer): void {
+    const from = Math.max(at, this.#edge);
+    const to = Math.min(at + bytes.length, this.#edge + this.#capacity);
+    let index = (from % this.#capacity) * CHANNELS + channel;
+    for (let i = from - at; i < to - at; i++) {
+      this.#ring[index] = bytes[i] as number;
+      index += CHANNELS;
+      if (index >= this.#ring.length) index = channel;
+    }
+  }
+
+  #silenceAgent(from: number): void {
+    const to = Math.min(this.#agentEnd, this.#edge + this.#capacity);
+    for (let at = Math.max(from, this.#edge); at < to; at++)
+      this.#ring[(at % this.#capacity) * CHANNELS + AGENT] = SILENCE;
+    this.#agentEnd = Math.min(this.#agentEnd, from);
+  }
+
+  #advance(now: number): void {
+    const settled = now - KEPT_BEHIND;
+    if (settled - this.#edge < STEP || this.#end !== null) return;
+    this.#append(settled);
+    if (this.#edge - this.#headerSays >= HEADER_EVERY) this.#patchHeader();
+  }
+
+  /** Moves what lies before `to` from the ring to the file. */
+  #append(to: number): void {
+    const inRing = Math.min(to, this.#edge + this.#capacity);
+    const from = (this.#edge % this.#capacity) * CHANNELS;
+    const count = (inRing - this.#edge) * CHANNELS;
+    const head = this.#ring.subarray(from, from + count);
+    const tail = this.#ring.subarray(0, count - head.length);
+    this.#file.write(Buffer.concat([head, tail]), HEADER_BYTES + this.#edge * CHANNELS);
+    head.fill(SILENCE);
+    tail.fill(SILENCE);
+    // Nothing happened for longer than the ring is: silence on both sides.
+    if (to > inRing) this.#file.fill((to - inRing) * CHANNELS, HEADER_BYTES + inRing * CHANNELS);
+    this.#edge = to;
+  }
+
+  #patchHeader(): void {
+    this.#headerSays = this.#edge;
+    this.#file.write(wavHeader(this.#edge * CHANNELS, CHANNELS), 0);
+  }
+}

@@ -1,0 +1,163 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { escapeXml, loadTwiml } from '../../../src/carrier/twilio/twiml.ts';
+
+const FOLDER = new URL('../../../twiml/', import.meta.url);
+const twiml = loadTwiml();
+const URLS = { nextUrl: 'https://voice.example.com/voice/next', streamUrl: 'wss://voice.example.com/media/t' };
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  trimValues: false,
+  parseTagValue: false,
+  isArray: (name) => name === 'Parameter',
+});
+const parse = (document: string) => {
+  expect(XMLValidator.validate(document)).toBe(true);
+  return parser.parse(document).Response;
+};
+
+/** What is left of a text that went through XML. */
+const printable = (text: string) =>
+  text
+    .replace(/[\t\n\r]/g, ' ')
+    // oxlint-disable-next-line no-control-regex
+    .replace(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff]/g, '')
+    .toWellFormed();
+
+describe('documents', () => {
+  const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.xml'));
+
+  test('are there', () => expect(files.toSorted()).toContain(join('bins', 'fallback-apology.xml')));
+
+  test.each(files)('%s is well-formed and explains itself', (file) => {
+    const text = readFileSync(new URL(file, FOLDER), 'utf8');
+    expect(XMLValidator.validate(text)).toBe(true);
+    expect(text).toContain('<!--');
+    expect(parser.parse(text).Response).toBeDefined();
+  });
+
+  test.each(files.filter((file) => file.startsWith('bins')))('%s needs nothing filled in', (file) => {
+    expect(readFileSync(new URL(file, FOLDER), 'utf8')).not.toMatch(/\{\w+\}/);
+  });
+
+  test('stop the start when an operator asks for what is not given', () => {
+    const folder = copyOfDocuments();
+    writeFileSync(join(folder, 'forward.xml'), '<Response><Dial callerId="{from}">{to}</Dial></Response>');
+    expect(() => loadTwiml(pathToFileURL(`${folder}/`))).toThrow(
+      expect.objectContaining({ code: 'TRK_CONFIG', message: expect.stringMatching(/forward\.xml: \{from\}.*\{to\}/) }),
+    );
+  });
+
+  test('stop the start when one is missing', () => {
+    const folder = copyOfDocuments();
+    rmSync(join(folder, 'hang-up.xml'));
+    expect(() => loadTwiml(pathToFileURL(`${folder}/`))).toThrow(/hang-up\.xml cannot be read/);
+  });
+
+  test('may be changed by an operator', () => {
+    const folder = copyOfDocuments();
+    writeFileSync(join(folder, 'say-and-hang-up.xml'), '<Response><Say voice="alice">{text}</Say></Response>');
+    const changed = loadTwiml(pathToFileURL(`${folder}/`)).next({ do: 'say_and_hang_up', text: 'Hi' });
+    expect(parse(changed)).toEqual({ Say: { voice: 'alice', '#text': 'Hi' } });
+  });
+});
+
+function copyOfDocuments(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'twiml-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  cpSync(FOLDER, folder, { recursive: true });
+  return folder;
+}
+
+describe('answers', () => {
+  test('connect opens the stream and asks what follows', () => {
+    expect(parse(twiml.connect(URLS, { callId: 'c1', agent: 'A "B" & <C>' }))).toEqual({
+      Connect: {
+        action: URLS.nextUrl,
+        method: 'POST',
+        Stream: {
+          url: URLS.streamUrl,
+          Parameter: [
+            { name: 'callId', value: 'c1' },
+            { name: 'agent', value: 'A "B" & <C>' },
+          ],
+        },
+      },
+      Hangup: '',
+    });
+  });
+
+  test('connect leaves the parameter line out when there are no facts', () => {
+    expect(parse(twiml.connect(URLS, {})).Connect.Stream).toEqual({ url: URLS.streamUrl });
+  });
+
+  test('connect keeps to the length of a parameter and leaves out what does not fit', () => {
+    const { Parameter } = parse(twiml.connect(URLS, { fits: 'x'.repeat(495), long: 'x'.repeat(496), '': 'x' })).Connect
+      .Stream;
+    expect(Parameter.map(({ name }: { name: string }) => name)).toEqual(['fits']);
+  });
+
+  test('a busy signal is only for a call that nobody answered', () => {
+    expect(parse(twiml.first({ do: 'reject_busy' }))).toEqual({ Reject: { reason: 'busy' } });
+    expect(parse(twiml.next({ do: 'reject_busy' }))).toEqual({ Hangup: '' });
+  });
+
+  test('forwards to a number or a SIP address', () => {
+    expect(parse(twiml.next({ do: 'forward', to: '+15005550009' }))).toEqual({
+      Dial: { answerOnBridge: 'true', timeout: '30', Number: '+15005550009' },
+      Hangup: '',
+    });
+    const to = 'sip:desk@pbx.example.com?X-Topic=a&X-From=b';
+    expect(parse(twiml.next({ do: 'forward', to })).Dial.Sip).toBe(to);
+  });
+
+  test('says a sentence and hangs up', () => {
+    expect(parse(twiml.first({ do: 'say_and_hang_up', text: 'Q & A: <we> are closed' }))).toEqual({
+      Say: 'Q & A: <we> are closed',
+      Hangup: '',
+    });
+  });
+
+  test('stay far below the 64 KB of error 11750 whatever is said', () => {
+    expect(twiml.first({ do: 'say_and_hang_up', text: '"'.repeat(100_000) }).length).toBeLessThan(32_000);
+  });
+
+  test('hang up', () => expect(parse(twiml.hangUp)).toEqual({ Hangup: '' }));
+});
+
+describe('escaping', () => {
+  test('gives any text back, in attributes and between tags', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }), (text) => {
+        const document = `<Response><Say voice="${escapeXml(text)}">x${escapeXml(text)}</Say></Response>`;
+        expect(parse(document).Say).toEqual({ voice: printable(text), '#text': `x${printable(text)}` });
+      }),
+    );
+  });
+
+  test('lets no text write a verb', () => {
+    const text = '</Say><Dial>+19005550000</Dial><Say>';
+    expect(parse(twiml.next({ do: 'say_and_hang_up', text }))).toEqual({ Say: text, Hangup: '' });
+  });
+
+  test('does not fill a placeholder that a value brings along', () => {
+    expect(parse(twiml.connect(URLS, { a: '{value}{streamUrl}' })).Connect.Stream.Parameter).toEqual([
+      { name: 'a', value: '{value}{streamUrl}' },
+    ]);
+  });
+
+  test('removes what XML cannot hold and turns line breaks into spaces', () => {
+    expect(escapeXml('a\u0000b\u001bc\nd\te\ud800')).toBe('abc d e\ufffd');
+  });
+
+  test('escapes every character that means something', () => {
+    expect(escapeXml(`&<>"'`)).toBe('&amp;&lt;&gt;&quot;&apos;');
+  });
+});

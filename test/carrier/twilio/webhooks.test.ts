@@ -1,0 +1,231 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { describe, expect, test } from 'vitest';
+import { CALL_SID, type Edge, PUBLIC_URL, sign, startEdge, TOKEN, voiceForm } from './edge.ts';
+
+const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '', parseTagValue: false });
+
+/** The status and the TwiML; every answer must be XML of the right type that nobody may cache. */
+async function twimlOf(response: Response) {
+  expect(response.headers.get('content-type')).toBe('text/xml; charset=utf-8');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  const body = await response.text();
+  expect(XMLValidator.validate(body)).toBe(true);
+  return { status: response.status, twiml: parser.parse(body).Response };
+}
+const REFUSED = { Hangup: '' };
+
+describe('POST /voice', () => {
+  test('lets a call in with a stream under its token', async () => {
+    const { post, intake, counted } = await startEdge();
+    intake.admission = { outcome: 'accepted', callId: 'call-1', token: 'a.b-c_d', facts: { callId: 'call-1' } };
+    expect(await twimlOf(await post('/voice', voiceForm()))).toEqual({
+      status: 200,
+      twiml: {
+        Connect: {
+          action: `${PUBLIC_URL}/voice/next`,
+          method: 'POST',
+          Stream: { url: 'wss://voice.example.com/media/a.b-c_d', Parameter: { name: 'callId', value: 'call-1' } },
+        },
+        Hangup: '',
+      },
+    });
+    expect(intake.admitted).toMatchObject([{ carrierCallId: CALL_SID, from: { value: '+15005550006' } }]);
+    expect(counted).toEqual(['webhook /voice 200']);
+  });
+
+  test('gives the same answer to the same call', async () => {
+    const { post } = await startEdge();
+    const answers = await Promise.all([post('/voice', voiceForm()), post('/voice', voiceForm())]);
+    const [first, second] = await Promise.all(answers.map((answer) => answer.text()));
+    expect(first).toBe(second);
+  });
+
+  test('refuses a replay', async () => {
+    const { post, intake, counted } = await startEdge();
+    intake.admission = { outcome: 'replayed' };
+    expect(await twimlOf(await post('/voice', voiceForm()))).toEqual({ status: 403, twiml: REFUSED });
+    expect(counted).toContain('refused webhook replayed');
+  });
+
+  test('answers a call that is not let in as the intake says', async () => {
+    const { post, intake } = await startEdge();
+    intake.admission = { outcome: 'refused', reason: 'full', answer: { do: 'reject_busy' } };
+    expect(await twimlOf(await post('/voice', voiceForm()))).toEqual({
+      status: 200,
+      twiml: { Reject: { reason: 'busy' } },
+    });
+    intake.admission = { outcome: 'refused', reason: 'no_agent', answer: { do: 'say_and_hang_up', text: 'A & B' } };
+    expect((await twimlOf(await post('/voice', voiceForm()))).twiml).toEqual({ Say: 'A & B', Hangup: '' });
+  });
+
+  test('checks the query as it was received', async () => {
+    const { post } = await startEdge();
+    expect((await post('/voice?b=%41&a=1', voiceForm())).status).toBe(200);
+  });
+
+  test('takes a repeated parameter, and any that Twilio may add', async () => {
+    const { post, origin } = await startEdge();
+    expect((await post('/voice', voiceForm({ Brand_New: 'ü & 💬\n', '': 'x' }))).status).toBe(200);
+    const form = voiceForm();
+    const body = `${new URLSearchParams(form).toString()}&Twice=b&Twice=a`;
+    const signature = sign('/voice', { ...form, Twice: ['b', 'a'] as unknown as string });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-twilio-signature': signature };
+    expect((await fetch(`http://${origin}/voice`, { method: 'POST', body, headers })).status).toBe(200);
+  });
+
+  test('lets Twilio try again when the intake fails', async () => {
+    const { post, intake, logged } = await startEdge();
+    intake.admit = async () => Promise.reject(new Error('disk full'));
+    expect(await twimlOf(await post('/voice', voiceForm()))).toEqual({ status: 500, twiml: REFUSED });
+    expect(logged).toHaveLength(1);
+  });
+});
+
+describe('a webhook', () => {
+  const routes = ['/voice', '/voice/next', '/voice/status'];
+
+  test.each(routes)('%s is refused unsigned and wrongly signed, before anything is asked', async (route) => {
+    const { post, intake, counted, logged } = await startEdge();
+    const form = voiceForm();
+    const wrong = { 'x-twilio-signature': sign('/other', form) };
+    expect(await twimlOf(await post(route, form, {}))).toEqual({ status: 403, twiml: REFUSED });
+    expect(await twimlOf(await post(route, form, wrong))).toEqual({ status: 403, twiml: REFUSED });
+    expect([intake.admitted, intake.asked, intake.statuses]).toEqual([[], [], []]);
+    expect(counted.filter((entry) => entry.startsWith('refused'))).toEqual([
+      'refused webhook signature_missing',
+      'refused webhook signature_wrong',
+    ]);
+    expect(logged).toHaveLength(2);
+    expect(logged.join()).not.toMatch(/15005550006|CA0|voice.example/);
+    expect(logged.join()).not.toContain(wrong['x-twilio-signature']);
+  });
+
+  test.each(routes)('%s is refused for another account', async (route) => {
+    const { post } = await startEdge();
+    const form = voiceForm({ AccountSid: `AC${'f'.repeat(32)}` });
+    expect(await twimlOf(await post(route, form))).toEqual({ status: 403, twiml: REFUSED });
+  });
+
+  test.each(routes)('%s is refused without a CallSid', async (route) => {
+    const { post, counted } = await startEdge();
+    const { CallSid: _, ...form } = voiceForm();
+    expect(await twimlOf(await post(route, form))).toEqual({ status: 400, twiml: REFUSED });
+    expect(counted).toContain('refused webhook bad_webhook');
+  });
+
+  test.each(routes)('%s takes only forms', async (route) => {
+    const { origin, counted } = await startEdge();
+    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'x']) {
+      const headers = { 'content-type': type, 'x-twilio-signature': sign(route) };
+      const response = await fetch(`http://${origin}${route}`, { method: 'POST', body: '{}', headers });
+      expect(await twimlOf(response)).toEqual({ status: 415, twiml: REFUSED });
+    }
+    expect(counted).toContain('refused webhook content_type');
+  });
+
+  test('of 5 MB is refused without being read', async () => {
+    const edge = await startEdge();
+    const { status, body } = await postBytes(edge, `a=${'x'.repeat(5_000_000)}`, true);
+    expect([status, XMLValidator.validate(body)]).toEqual([413, true]);
+    expect(edge.counted).toContain('refused webhook too_large');
+  });
+
+  test('of 5 MB that does not say its length is refused too', async () => {
+    const edge = await startEdge();
+    expect((await postBytes(edge, `a=${'x'.repeat(5_000_000)}`, false)).status).toBe(413);
+  });
+
+  test('with thousands of fields is refused before they are hashed', async () => {
+    const { origin, counted } = await startEdge();
+    for (const body of ['a=&'.repeat(20_000), Array.from({ length: 501 }, (_, i) => `k${i}=`).join('&')]) {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-twilio-signature': sign('/voice') };
+      expect((await fetch(`http://${origin}/voice`, { method: 'POST', body, headers })).status).toBe(400);
+    }
+    expect(counted).toContain('refused webhook too_many_fields');
+  });
+
+  test.each(['%', '%E0%A4%A', '__proto__=1', 'constructor=1&toString=2', '&&&', '=', 'a', '\u0000'])(
+    'with the body %j is refused in peace',
+    async (body) => {
+      const { origin } = await startEdge();
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-twilio-signature': sign('/voice') };
+      const { status } = await fetch(`http://${origin}/voice`, { method: 'POST', body, headers });
+      expect([400, 403]).toContain(status);
+    },
+  );
+
+  test('by GET is not there', async () => {
+    const { origin } = await startEdge();
+    expect((await fetch(`http://${origin}/voice`)).status).toBe(404);
+  });
+});
+
+describe('POST /voice/next', () => {
+  test.each([
+    [{ do: 'hang_up' }, { Hangup: '' }],
+    [{ do: 'reject_busy' }, { Hangup: '' }],
+    [
+      { do: 'say_and_hang_up', text: 'Bye' },
+      { Say: 'Bye', Hangup: '' },
+    ],
+    [
+      { do: 'forward', to: '+15005550009' },
+      { Dial: { answerOnBridge: 'true', timeout: '30', Number: '+15005550009' }, Hangup: '' },
+    ],
+  ] as const)('turns %j into TwiML', async (step, twiml) => {
+    const { post, intake } = await startEdge();
+    intake.following = step;
+    expect(await twimlOf(await post('/voice/next', voiceForm()))).toEqual({ status: 200, twiml });
+    expect(intake.asked).toEqual([CALL_SID]);
+  });
+});
+
+describe('POST /voice/status', () => {
+  test('keeps the status and answers nothing', async () => {
+    const { post, intake } = await startEdge();
+    const form = voiceForm({ CallStatus: 'completed', CallDuration: '61', SequenceNumber: '3' });
+    const response = await post('/voice/status', form);
+    expect([response.status, await response.text()]).toEqual([204, '']);
+    expect(intake.statuses).toEqual([
+      { carrierCallId: CALL_SID, status: 'completed', final: true, durationSeconds: 61, sequence: 3 },
+    ]);
+  });
+});
+
+test('leaves other routes their parsers, errors and content types', async () => {
+  const { app } = await startEdge({}, (root) => root.post('/json', async ({ body }) => body));
+  const response = await app.inject({ method: 'POST', url: '/json', payload: { a: 1 } });
+  expect(response.json()).toEqual({ a: 1 });
+  expect((await app.inject({ method: 'GET', url: '/healthz' })).headers['cache-control']).toBeUndefined();
+});
+
+test('media under another prefix is announced there', async () => {
+  const { post } = await startEdge({ mediaPathPrefix: '/streams' });
+  const { twiml } = await twimlOf(await post('/voice', voiceForm()));
+  expect(twiml.Connect.Stream.url).toBe(`wss://voice.example.com/streams/${TOKEN}`);
+});
+
+test('an http origin announces ws, for a phone on the same machine', async () => {
+  const { post } = await startEdge({ publicUrl: 'http://127.0.0.1:3000' });
+  const { twiml } = await twimlOf(await post('/voice', voiceForm()));
+  expect(twiml.Connect.Stream.url).toBe(`ws://127.0.0.1:3000/media/${TOKEN}`);
+});
+
+/** Reads the answer even though the server stops reading. */
+async function postBytes({ origin }: Edge, body: string, withLength: boolean) {
+  const sending = request(`http://${origin}/voice`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'x-twilio-signature': sign('/voice'),
+      ...(withLength ? { 'content-length': body.length } : { 'transfer-encoding': 'chunked' }),
+    },
+  });
+  sending.on('error', () => {});
+  sending.end(body);
+  const [response] = await once(sending, 'response');
+  return { status: response.statusCode, body: await text(response) };
+}

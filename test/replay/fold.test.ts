@@ -1,0 +1,180 @@
+// Folding tapes: a call played in virtual time through the real Call and the real model session leaves a tape, and the
+// tape replays to itself; a changed tape is told apart, at its line.
+import { expect, test } from 'vitest';
+import type { OnlookerFactory } from '../../src/call/feed.ts';
+import { foldTape } from '../../src/replay/fold.ts';
+import { VirtualClock } from '../../src/replay/virtual-clock.ts';
+import { parseTape, printHeader, TapePrinter } from '../../src/tape/tape.ts';
+import { playWholeCall, StagedCall, stagedFacts } from '../tape/staged-call.ts';
+
+/** Plays a call and returns its tape's text. */
+async function taped(play: (staged: StagedCall) => Promise<void>): Promise<string> {
+  let text = '';
+  const onlooker: OnlookerFactory = (call) => {
+    const printer = new TapePrinter(call.opening);
+    text = printHeader(call, 'test');
+    const add = (lines: string): void => {
+      text += lines;
+    };
+    return {
+      input: (atMs, input) => add(printer.input(atMs, input)),
+      stepped: (event, effects) => add(printer.stepped(event, effects)),
+      sent: (atMs, message) => add(printer.sent(atMs, message)),
+      closed: (atMs) => add(printer.closed(atMs)),
+    };
+  };
+  await play(new StagedCall(stagedFacts(), [onlooker]));
+  return text;
+}
+
+const linesOf = (text: string): string[] => text.trimEnd().split('\n');
+const whole = await taped(playWholeCall);
+
+test('folds a whole call to the same decisions and the same messages', () => {
+  const tape = parseTape(whole);
+  const result = foldTape(tape);
+  expect(result.report).toBeNull();
+  expect(result).toMatchObject({ identical: true, faults: [], termination: { reason: 'agent_goodbye' } });
+  expect(result.inputs).toBe(tape.entries.filter((e) => e.kind === 'frame' || e.kind === 'input').length);
+  // The call had all that a call has: this is what was compared.
+  for (const part of [
+    'session.speak',
+    'tool.run',
+    'session.settle_tool',
+    'leg.clear',
+    'session.interrupt',
+    'note.filled',
+    'leg.close',
+  ])
+    expect(whole).toContain(`"do":"${part}"`);
+  for (const sent of ['session.update', 'response.create', 'conversation.item.truncate', 'conversation.item.create'])
+    expect(whole).toContain(`"sent":{"type":"${sent}"`);
+});
+
+test('gives the same result every time', () => {
+  expect(foldTape(parseTape(whole))).toEqual(foldTape(parseTape(whole)));
+});
+
+test('says where and how an altered decision differs', () => {
+  const lines = linesOf(whole);
+  const index = lines.findIndex((l) => l.includes('"do":"session.interrupt"'));
+  const [, utterance, heardMs] = /"utterance":"(u\d+)","heardMs":(\d+)/.exec(lines[index] as string) as string[];
+  lines[index] = (lines[index] as string).replace(`"heardMs":${heardMs}`, `"heardMs":${Number(heardMs) + 1}`);
+  const result = foldTape(parseTape(`${lines.join('\n')}\n`));
+  expect(result.identical).toBe(false);
+  expect(result.diffs).toHaveLength(1);
+  expect(result.diffs[0]).toMatchObject({ line: index + 1, expected: lines[index] });
+  expect(result.report).toContain(`The replay differs at line ${index + 1} of the tape, `);
+  expect(result.report).toContain(
+    ' s into the call.\n  after speech.started, effect 2: expected {"do":"session.interrupt"',
+  );
+  expect(result.report).toContain(
+    `got {"do":"session.interrupt","because":"caller_spoke","heard":[{"utterance":"${utterance}","heardMs":${heardMs}}]}`,
+  );
+  expect(result.report).toContain(`    ${index}: {"t":`);
+});
+
+test('tells a message that was left out from one that came in addition', () => {
+  const lines = linesOf(whole);
+  const index = lines.findIndex((l) => l.includes('"sent":{"type":"conversation.item.truncate"'));
+  const [sent] = lines.splice(index, 1);
+  expect(foldTape(parseTape(`${lines.join('\n')}\n`)).diffs).toMatchObject([{ expected: null, got: sent }]);
+  lines.splice(index, 0, sent as string, sent as string);
+  expect(foldTape(parseTape(`${lines.join('\n')}\n`)).diffs).toMatchObject([
+    { line: index + 2, expected: sent, got: null },
+  ]);
+});
+
+test('stops after so many differences', () => {
+  // Another greeting is another conversation from the first message on.
+  const other = whole.replace('Jansen garage', 'Janssen garage');
+  const result = foldTape(parseTape(other), { maxDiffs: 2 });
+  expect(result.diffs).toHaveLength(2);
+  expect(result.report).toContain('after session.ready, effect 1');
+});
+
+test('takes another order of keys for the same', () => {
+  const other = whole.replaceAll('{"do":"leg.mark","mark":"g1.1"}', '{"mark":"g1.1","do":"leg.mark"}');
+  expect(other).not.toBe(whole);
+  expect(foldTape(parseTape(other)).identical).toBe(true);
+});
+
+test('folds every beginning of a tape that a crash cut short', () => {
+  const headerChars = whole.indexOf('\n') + 1;
+  for (let end = headerChars; end < whole.length; end += 997) {
+    const result = foldTape(parseTape(whole.slice(0, end)));
+    expect(result.report).toBeNull();
+  }
+});
+
+test('folds a call in which the carrier stops reading in the middle of a step', async () => {
+  const text = await taped(async (staged) => {
+    staged.answers.push({ seconds: 6 });
+    staged.begin();
+    await staged.run(1_000);
+    staged.carrierStopsReading = true;
+    await staged.runUntilClosed(5_000);
+  });
+  const result = foldTape(parseTape(text));
+  expect(result.report).toBeNull();
+  expect(result.termination).toMatchObject({ reason: 'carrier_stopped_reading' });
+});
+
+test('folds a call in which the model stops reading in the middle of a frame', async () => {
+  const text = await taped(async (staged) => {
+    staged.answers.push({ seconds: 6 });
+    staged.begin();
+    await staged.run(1_000);
+    staged.modelStopsReading = true;
+    await staged.runUntilClosed(20_000);
+  });
+  const result = foldTape(parseTape(text));
+  expect(result.report).toBeNull();
+  expect(result.termination).toMatchObject({ reason: 'model_lost' });
+});
+
+test('folds a caller who hangs up while a tool runs', async () => {
+  const text = await taped(async (staged) => {
+    staged.answers.push({ seconds: 1 }, { seconds: 0, tool: { name: 'find_slot', arguments: '{}' } });
+    staged.begin();
+    await staged.run(3_000);
+    staged.callerSpeaks(0.5, 'A slot, please.');
+    await staged.run(1_600);
+    staged.hangsUp();
+    await staged.runUntilClosed(5_000);
+  });
+  expect(text).toContain('"do":"tool.abort"');
+  const result = foldTape(parseTape(text));
+  expect(result.report).toBeNull();
+  expect(result.termination).toMatchObject({ reason: 'caller_hung_up' });
+});
+
+test('folds a call whose media never started', async () => {
+  const text = await taped(async (staged) => {
+    staged.call.start();
+    await staged.runUntilClosed(30_000);
+  });
+  const result = foldTape(parseTape(text));
+  expect(result.report).toBeNull();
+  expect(result.termination).toMatchObject({ reason: 'media_never_started' });
+});
+
+test('the virtual clock fires timers at their times, earliest first, and only when it runs', () => {
+  const clock = new VirtualClock(100, 5_000);
+  const fired: string[] = [];
+  const note = (name: string) => () => fired.push(`${name} ${clock.nowMs()}`);
+  clock.at(130, note('b'));
+  clock.at(120, () => {
+    note('a')();
+    clock.at(125, note('nested'));
+  });
+  const cancel = clock.at(110, note('cancelled'));
+  clock.at(130, note('c'));
+  cancel();
+  cancel();
+  clock.moveTo(115);
+  expect(fired).toEqual([]);
+  clock.runTo(140);
+  expect(fired).toEqual(['a 120', 'nested 125', 'b 130', 'c 130']);
+  expect([clock.nowMs(), clock.wallMs(), clock.armed]).toEqual([140, 5_040, 0]);
+});
