@@ -133,6 +133,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       },
       ended: (callId, { reason, by, result }) => callLogger(log, callId).info({ reason, by, result }, 'call ended'),
       closed: (callId) => callLogger(log, callId).debug('call closed'),
+      swept: (callId) => {
+        metrics.swept();
+        callLogger(log, callId).warn('sockets of a call did not go in time');
+      },
       fault: (callId, err) => callLogger(log, callId).error({ err }, 'fault in a call'),
     },
   });

@@ -44,6 +44,8 @@ export interface CallOptions {
   storeNext(next: NextStep): Promise<void>;
   /** The call ended; sockets may still be closing. */
   ended(termination: Termination): void;
+  /** Sockets that did not go in time were given up on. */
+  swept(): void;
   /** A throw of ours inside a step; the call then ends as `internal_error`. */
   fault(error: unknown): void;
 }
@@ -67,6 +69,8 @@ export class Call {
   #working = false;
   #sessionReleased = false;
   #legReleased = true;
+  /** `call.end` was performed; a socket may be gone before that. */
+  #ended = false;
   #finishing = false;
   #giveUp: Cancel = () => {};
 
@@ -135,7 +139,7 @@ export class Call {
   }
 
   #step(event: UnstampedEvent): void {
-    const stamped: CallEvent = Object.assign(event, { atMs: this.#atMs, on: this.#state.on });
+    const stamped: CallEvent = { ...event, atMs: this.#atMs, on: this.#state.on };
     const [state, effects] = step(this.#state, stamped);
     this.#state = state;
     this.#options.feed.stepped(stamped, effects);
@@ -224,13 +228,18 @@ export class Call {
   }
 
   #end(termination: Termination): void {
-    this.#giveUp = this.#options.clock.at(this.#options.clock.nowMs() + CLOSE_WITHIN_MS, () => this.#finish());
+    const { clock } = this.#options;
+    this.#ended = true;
+    this.#giveUp = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => {
+      this.#options.swept();
+      this.#finish();
+    });
     this.#options.ended(termination);
     this.#finishIfDone();
   }
 
   #finishIfDone(): void {
-    if (this.#state.phase === 'ended' && this.#sessionReleased && this.#legReleased) this.#finish();
+    if (this.#ended && this.#sessionReleased && this.#legReleased) this.#finish();
   }
 
   #finish(): void {

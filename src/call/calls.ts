@@ -57,6 +57,8 @@ export interface CallsWatch {
   refused(reason: RefusalReason): void;
   ended(callId: string, termination: Termination): void;
   closed(callId: string): void;
+  /** Its sockets did not go in time. */
+  swept(callId: string): void;
   fault(callId: string, error: unknown): void;
 }
 
@@ -177,6 +179,7 @@ export class Calls implements CallIntake {
         watch.ended(callId, termination);
         void change((c) => ({ ...c, termination }));
       },
+      swept: () => watch.swept(callId),
       fault: (error) => watch.fault(callId, error),
     });
     const token = `${nodeId}.${randomBytes(24).toString('base64url')}`;

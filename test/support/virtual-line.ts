@@ -125,6 +125,7 @@ export class VirtualLine {
       ended: (termination) => {
         this.termination = termination;
       },
+      swept: () => this.faults.push(new Error('swept')),
       fault: (error) => this.faults.push(error),
     });
     this.call.start();

@@ -1,0 +1,208 @@
+// The intake: who is let in, what a token is good for, what happens to copies of a webhook, draining.
+import { expect, test } from 'vitest';
+import type { Agent } from '../../src/agent/agent.ts';
+import { type CallsOptions, Calls } from '../../src/call/calls.ts';
+import type { CallStore, StoredCall } from '../../src/call/call-store.ts';
+import type { CarrierLeg, IncomingCall } from '../../src/carrier/carrier.ts';
+import type { SessionHooks } from '../../src/call/call.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+class MemoryStore implements CallStore {
+  readonly entries = new Map<string, StoredCall>();
+  async put(call: StoredCall): Promise<void> {
+    this.entries.set(`${call.carrier}/${call.carrierCallId}`, call);
+  }
+  async update(carrier: string, id: string, change: (call: StoredCall) => StoredCall): Promise<void> {
+    const entry = this.entries.get(`${carrier}/${id}`);
+    if (entry) this.entries.set(`${carrier}/${id}`, change(entry));
+  }
+  async get(carrier: string, id: string): Promise<StoredCall | null> {
+    return this.entries.get(`${carrier}/${id}`) ?? null;
+  }
+}
+
+const agent = (part: Partial<Agent> = {}): Agent =>
+  ({
+    name: 'clinic',
+    answers: ['*'],
+    greeting: null,
+    turnTaking: { interruptAfterMs: 0 },
+    silence: { promptAfterMs: 15_000, prompt: '', goodbye: '' },
+    limits: { maxCallMs: 60_000, wrapUp: '', modelStallMs: 3_500, toolMs: 1_000, maxConcurrentCalls: 10 },
+    endCall: { enabled: false, goodbye: '' },
+    failure: { apology: new Uint8Array(160), apologyText: '', forwardTo: null },
+    tools: [],
+    ...part,
+  }) as unknown as Agent;
+
+const incoming = (id: string, to = '+15550001111'): IncomingCall => ({
+  carrier: 'twilio',
+  carrierCallId: id,
+  direction: 'inbound',
+  from: { kind: 'pstn', value: '+15550002222' },
+  to: { kind: 'pstn', value: to },
+  attestation: null,
+  sipHeaders: {},
+  idempotencyKey: null,
+});
+
+function desk(part: Partial<CallsOptions> = {}) {
+  const clock = new FakeClock();
+  const store = new MemoryStore();
+  const sessions: { hooks: SessionHooks; closed: boolean }[] = [];
+  const refused: string[] = [];
+  const calls = new Calls({
+    nodeId: 'node1',
+    clock,
+    agents: [agent()],
+    leg: { maxAheadMs: 4_000 },
+    maxConcurrentCalls: 3,
+    model: () => ({
+      capabilities: { answersTurns: true, detectsTurns: true },
+      config: {},
+      open: (hooks) => {
+        const session = { hooks, closed: false };
+        sessions.push(session);
+        return {
+          capabilities: { answersTurns: true, detectsTurns: true },
+          append: () => {},
+          appendSilence: () => {},
+          request: () => {},
+          close: () => {
+            session.closed = true;
+            hooks.released();
+          },
+        };
+      },
+    }),
+    runTool: () => new Promise(() => {}),
+    store,
+    onlookers: [],
+    watch: {
+      admitted: () => {},
+      refused: (reason) => refused.push(reason),
+      ended: () => {},
+      closed: () => {},
+      swept: () => {},
+      fault: (_callId, error) => {
+        throw error;
+      },
+    },
+    ...part,
+  });
+  const admitted = async (id: string) => {
+    const admission = await calls.admit(incoming(id));
+    if (admission.outcome !== 'accepted') throw new Error(`not accepted: ${admission.outcome}`);
+    return admission;
+  };
+  return { calls, clock, store, sessions, refused, admitted };
+}
+
+const silentLeg = (): CarrierLeg => ({
+  capabilities: { maxAheadMs: 4_000 },
+  play: () => {},
+  mark: () => {},
+  clear: () => {},
+  close: () => {},
+});
+
+test('copies of a webhook before the token is used get the same answer and open one session', async () => {
+  const { calls, sessions } = desk();
+  const [one, two] = await Promise.all([calls.admit(incoming('CA1')), calls.admit(incoming('CA1'))]);
+  const three = await calls.admit(incoming('CA1'));
+  expect(two).toEqual(one);
+  expect(three).toEqual(one);
+  expect(sessions).toHaveLength(1);
+});
+
+test('a copy after the token was used is a replay and opens nothing, also after the call is over', async () => {
+  const { calls, clock, sessions, admitted } = desk();
+  const { token } = await admitted('CA1');
+  expect(calls.claim(token)).toMatchObject({ carrierCallId: 'CA1' });
+  expect(await calls.admit(incoming('CA1'))).toEqual({ outcome: 'replayed' });
+  clock.advance(10_001);
+  await new Promise(setImmediate);
+  expect(calls.live).toBe(0);
+  expect(await calls.admit(incoming('CA1'))).toEqual({ outcome: 'replayed' });
+  expect(sessions).toHaveLength(1);
+});
+
+test('a token is good once, here, for a while', async () => {
+  const { calls, admitted } = desk();
+  const { token } = await admitted('CA1');
+  expect(calls.claim('node1.nonsense')).toBe('unknown');
+  expect(calls.claim('node2.whatever')).toBe('foreign');
+  expect(calls.claim(token)).toMatchObject({ carrierCallId: 'CA1' });
+  expect(calls.claim(token)).toBe('used');
+});
+
+test('a token of a call that waited too long is void and its session is closed', async () => {
+  const { calls, clock, sessions, admitted } = desk();
+  const { token } = await admitted('CA1');
+  clock.advance(10_001);
+  expect(sessions[0]?.closed).toBe(true);
+  expect(typeof calls.claim(token)).toBe('string');
+  await new Promise(setImmediate);
+  expect(calls.waitingTokens).toBe(0);
+});
+
+test('a second leg for a live call is refused', async () => {
+  const { calls, admitted } = desk();
+  const { token } = await admitted('CA1');
+  const claim = calls.claim(token);
+  if (typeof claim === 'string') throw new Error(claim);
+  expect(calls.attach(claim, silentLeg())).toBeTypeOf('function');
+  expect(calls.attach(claim, silentLeg())).toBeNull();
+});
+
+test('what does not fit is refused with an answer for the carrier, and counted by reason', async () => {
+  const { calls, refused, sessions } = desk({ maxConcurrentCalls: 2 });
+  await calls.admit(incoming('CA1'));
+  await calls.admit(incoming('CA2'));
+  expect(await calls.admit(incoming('CA3'))).toMatchObject({ outcome: 'refused', answer: { do: 'reject_busy' } });
+  expect(refused).toEqual(['full']);
+  expect(sessions).toHaveLength(2);
+});
+
+test('simultaneous webhooks do not get past the bound together', async () => {
+  const { calls, sessions } = desk({ maxConcurrentCalls: 5 });
+  const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => calls.admit(incoming(`CA${i}`))));
+  expect(outcomes.filter((o) => o.outcome === 'accepted')).toHaveLength(5);
+  expect(sessions).toHaveLength(5);
+});
+
+test('an agent has a bound of its own, and a number that no agent answers is told so', async () => {
+  const { calls } = desk({ agents: [agent({ answers: ['+15550001111'], limits: { ...agent().limits, maxConcurrentCalls: 1 } })] });
+  await calls.admit(incoming('CA1'));
+  expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'full' });
+  expect(await calls.admit(incoming('CA3', '+19990000000'))).toMatchObject({
+    outcome: 'refused',
+    reason: 'no_agent',
+    answer: { do: 'say_and_hang_up' },
+  });
+});
+
+test('draining lets nobody in and ends when the last call is over', async () => {
+  const { calls, clock, admitted } = desk();
+  await admitted('CA1');
+  let drained = false;
+  const drain = calls.drain(clock.nowMs() + 60_000).then(() => {
+    drained = true;
+  });
+  expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'draining' });
+  expect(drained).toBe(false);
+  await calls.status('twilio', { carrierCallId: 'CA1', status: 'completed', final: true, durationSeconds: 3, sequence: 0 });
+  await drain;
+  expect(calls.live).toBe(0);
+});
+
+test('what follows the media is answered from the store, by any process', async () => {
+  const { calls, store, admitted, clock } = desk();
+  await admitted('CA1');
+  clock.advance(10_001);
+  await new Promise(setImmediate);
+  const other = desk({ store });
+  expect(await other.calls.next('twilio', 'CA1')).toEqual({ do: 'hang_up' });
+  expect((await store.get('twilio', 'CA1'))?.termination?.reason).toBe('media_never_started');
+  expect(await calls.next('twilio', 'CA-unknown')).toEqual({ do: 'hang_up' });
+});
