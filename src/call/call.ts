@@ -21,6 +21,8 @@ export interface SessionHooks {
   sent(message: unknown): void;
   emit(event: RealtimeEvent): void;
   released(): void;
+  /** A throw inside the session: the call ends as `internal_error`. */
+  fault(error: unknown): void;
 }
 
 /** One tool call to run; `arguments` is the model's JSON text, unchecked. */
@@ -84,6 +86,7 @@ export class Call {
     this.#state = admittedCall(options.opening);
     this.#session = options.openSession({
       received: (input) => {
+        if (this.#finishing) return;
         this.#atMs = options.clock.nowMs();
         options.feed.input(this.#atMs, { from: 'session', input });
       },
@@ -92,6 +95,10 @@ export class Call {
       released: () => {
         this.#sessionReleased = true;
         this.#finishIfDone();
+      },
+      fault: (error) => {
+        options.fault(error);
+        this.#collapse();
       },
     });
   }
@@ -113,6 +120,8 @@ export class Call {
 
   /** Something happened outside the model session. */
   receive(event: LegEvent | ShellEvent): void {
+    // A late timer, tool or mark: the onlookers have been told that nothing follows.
+    if (this.#finishing) return;
     if (!this.#working) this.#atMs = this.#options.clock.nowMs();
     this.#options.feed.input(this.#atMs, { from: 'call', event });
     this.#take(event);

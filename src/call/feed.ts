@@ -49,19 +49,43 @@ export class Feed {
   }
 
   input(atMs: number, input: FeedInput): void {
-    for (const o of this.#onlookers) this.#guard(o, () => o.input?.(atMs, input));
+    for (const o of this.#onlookers) {
+      try {
+        o.input?.(atMs, input);
+      } catch (error) {
+        this.#detach(o, error);
+      }
+    }
   }
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
-    for (const o of this.#onlookers) this.#guard(o, () => o.stepped?.(event, effects));
+    for (const o of this.#onlookers) {
+      try {
+        o.stepped?.(event, effects);
+      } catch (error) {
+        this.#detach(o, error);
+      }
+    }
   }
 
   sent(atMs: number, message: unknown): void {
-    for (const o of this.#onlookers) this.#guard(o, () => o.sent?.(atMs, message));
+    for (const o of this.#onlookers) {
+      try {
+        o.sent?.(atMs, message);
+      } catch (error) {
+        this.#detach(o, error);
+      }
+    }
   }
 
   played(startsAtMs: number, pieces: readonly AudioChunk[]): void {
-    for (const o of this.#onlookers) this.#guard(o, () => o.played?.(startsAtMs, pieces));
+    for (const o of this.#onlookers) {
+      try {
+        o.played?.(startsAtMs, pieces);
+      } catch (error) {
+        this.#detach(o, error);
+      }
+    }
   }
 
   async closed(atMs: number): Promise<void> {
@@ -75,12 +99,8 @@ export class Feed {
     await Promise.all(endings);
   }
 
-  #guard(onlooker: Onlooker, tell: () => void): void {
-    try {
-      tell();
-    } catch (error) {
-      this.#onlookers = this.#onlookers.filter((o) => o !== onlooker);
-      this.#failed(error);
-    }
+  #detach(onlooker: Onlooker, error: unknown): void {
+    this.#onlookers = this.#onlookers.filter((o) => o !== onlooker);
+    this.#failed(error);
   }
 }

@@ -96,6 +96,7 @@ class Fold implements Onlooker, CarrierLeg {
       runTool: () => new Promise(() => {}),
       storeNext: () => new Promise(() => {}),
       ended: () => {},
+      swept: () => {},
       fault: (error) => this.#faults.push(error),
     });
   }

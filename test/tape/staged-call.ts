@@ -124,6 +124,7 @@ export class StagedCall {
         ),
       storeNext: () => Promise.resolve(),
       ended: () => {},
+      swept: () => {},
       fault: (error) => {
         throw error;
       },
