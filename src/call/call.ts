@@ -206,7 +206,7 @@ export class Call {
         return this.#end(effect.termination);
       case 'ledger.charge':
       case 'note.settled':
-      case 'note.barged_in':
+      case 'note.stopped':
       case 'note.filled':
       case 'note.ignored':
       case 'note.underrun':

@@ -37,7 +37,8 @@ export type UnaddressedEffect =
   | { do: 'ledger.charge'; usage: Usage }
   /** Facts for onlookers; the shell performs nothing. */
   | ({ do: 'note.settled' } & SettledUtterance)
-  | { do: 'note.barged_in'; unheardMs: number }
+  /** Speech was stopped before it was heard. */
+  | { do: 'note.stopped'; because: 'caller_spoke' | 'our_decision'; unheardMs: number }
   | { do: 'note.filled'; ms: number; why: 'gap' | 'stall' }
   | { do: 'note.ignored'; what: string }
   | { do: 'note.underrun'; ms: number }

@@ -37,10 +37,10 @@ export function leave(d: Draft<ConnectedState>, reason: EndReason, revocable: bo
   if (ask !== null) askToSay(d, ask);
 }
 
-/** Asks the model to say something now; it owes the sound of it. */
-export function askToSay(d: Draft, ask: string): void {
-  cause(d, { do: 'session.speak', say: ask });
-  changeTurn(d, { owedSinceMs: d.atMs });
+/** Asks the model to say something now, or to answer (null); it owes the sound of it. */
+export function askToSay(d: Draft, say: string | null): void {
+  cause(d, { do: 'session.speak', say });
+  changeTurn(d, { owedSinceMs: d.atMs, asked: say });
 }
 
 /** The caller spoke up before the farewell was heard: the call goes on, and the model knows it. */
@@ -91,10 +91,10 @@ export function fail(d: Draft, reason: EndReason, detail: string): void {
     if (wasOpen) cause(d, { do: 'session.close' });
     return;
   }
-  const [playback, dropped] = ledger.cutUnsent(d.state.playback);
+  const [playback, dropped] = ledger.cutUnsent(d.state.playback, d.atMs);
   change(d, { playback, session: 'gone' });
   changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
-  for (const utterance of dropped) cause(d, { do: 'shelf.drop', utterance });
+  settle(d, dropped);
   if (wasOpen) cause(d, { do: 'session.close' });
   if (!isConnected(d)) {
     d.state = { ...d.state, failed: termination } as typeof d.state;

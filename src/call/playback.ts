@@ -18,6 +18,8 @@ export interface Track {
   sent: number;
   /** No more will be received. */
   complete: boolean;
+  /** Bytes that were received and will never be sent: the model was lost. Null: the utterance is whole. */
+  lost: number | null;
 }
 
 /** A run of bytes of one utterance that plays without a gap. */
@@ -181,12 +183,13 @@ export const currentTrack = (p: Playback, atMs: number): Track | undefined =>
 const settled = (p: Playback, t: Track, atMs: number): SettledUtterance => {
   const heard = heardBytes(p, t, atMs);
   const ms = (bytes: number) => Math.floor(bytes / BYTES_PER_MS);
+  const whole = t.complete && t.lost === null && heard >= t.received;
   return {
     utterance: t.utterance,
-    outcome: t.complete && heard >= t.received ? 'heard' : heard > 0 ? 'interrupted' : 'unheard',
+    outcome: heard === 0 ? 'unheard' : whole ? 'heard' : 'interrupted',
     heardMs: ms(heard),
     sentMs: ms(t.sent),
-    receivedMs: ms(t.received),
+    receivedMs: ms(t.received + (t.lost ?? 0)),
   };
 };
 
@@ -198,7 +201,8 @@ export function markPlayed(p: Playback, mark: string, atMs: number): [Playback, 
   const next = reconcile({ ...p, marks: p.marks.slice(index + 1) }, reached.dueMs, atMs);
   const ended = new Set(p.marks.slice(0, index + 1).map((m) => m.ends));
   const done = p.tracks.filter((t) => ended.has(t.utterance));
-  const notes = done.map((t) => ({ ...settled(p, t, atMs), outcome: 'heard' as const, heardMs: Math.floor(t.received / BYTES_PER_MS) }));
+  // The carrier says so: all that was sent of them has sounded, whatever the clock thinks.
+  const notes = done.map((t) => settled({ ...p, segments: [{ utterance: t.utterance, fromByte: 0, toByte: t.sent, startsAtMs: Number.NEGATIVE_INFINITY }] }, t, atMs));
   return [
     {
       ...next,
@@ -264,9 +268,12 @@ export function stopAll(p: Playback, atMs: number): Stopped {
   return { playback, notes, heard, unheardMs };
 }
 
-/** Nothing more will be received: what was not sent is dropped, what was sent plays on. Returns the dropped utterances. */
-export function cutUnsent(p: Playback): [Playback, UtteranceId[]] {
-  const kept = p.tracks.filter((t) => t.sent > 0).map((t) => ({ ...t, received: t.sent, complete: true }));
-  const dropped = p.tracks.filter((t) => t.sent === 0).map((t) => t.utterance);
-  return [{ ...p, tracks: kept }, dropped];
+/** The model is lost: what was not sent is dropped, what was sent plays on. Returns the utterances of which nothing was. */
+export function cutUnsent(p: Playback, atMs: number): [Playback, SettledUtterance[]] {
+  const whole = (t: Track) => t.complete && t.sent === t.received;
+  const tracks = p.tracks.map((t) =>
+    whole(t) ? t : { ...t, received: t.sent, complete: true, lost: (t.lost ?? 0) + t.received - t.sent },
+  );
+  const dropped = tracks.filter((t) => t.sent === 0);
+  return [{ ...p, tracks: tracks.filter((t) => t.sent > 0) }, dropped.map((t) => settled(p, t, atMs))];
 }

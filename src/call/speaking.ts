@@ -28,7 +28,7 @@ export function pump(d: Draft): void {
 
 /** An utterance begins; its audio is queued behind what is already there. */
 export function beginUtterance(d: Draft, utterance: string, answer: string | null, isProtected: boolean): void {
-  const track = { utterance, answer, protected: isProtected, received: 0, sent: 0, complete: false };
+  const track = { utterance, answer, protected: isProtected, received: 0, sent: 0, complete: false, lost: null };
   change(d, { playback: ledger.openTrack(d.state.playback, track) });
   pump(d);
 }
@@ -61,7 +61,7 @@ export function endUtterance(d: Draft, utterance: string): void {
 
 /** Queues a recorded clip as an utterance of its own. */
 export function playClip(d: Draft, utterance: string, bytes: number, isProtected: boolean): void {
-  const track = { utterance, answer: null, protected: isProtected, received: bytes, sent: 0, complete: true };
+  const track = { utterance, answer: null, protected: isProtected, received: bytes, sent: 0, complete: true, lost: null };
   change(d, { playback: ledger.openTrack(d.state.playback, track) });
   pump(d);
 }
@@ -92,7 +92,7 @@ export function stopSpeaking(d: Draft, because: 'caller_spoke' | 'our_decision')
   change(d, { playback: stopped.playback });
   if (session !== 'gone' && (answering || stopped.heard.length > 0))
     cause(d, { do: 'session.interrupt', because, heard: stopped.heard });
-  if (stopped.unheardMs > 0) cause(d, { do: 'note.barged_in', unheardMs: stopped.unheardMs });
+  if (stopped.unheardMs > 0) cause(d, { do: 'note.stopped', because, unheardMs: stopped.unheardMs });
   settle(d, stopped.notes);
   changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
 }

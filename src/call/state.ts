@@ -31,6 +31,8 @@ export interface Turn {
   lastActivityMs: number;
   /** How often the silent caller was asked. */
   prompts: number;
+  /** What the last answer asked for was to say; null = whatever the conversation calls for. A failed one is asked again. */
+  asked: string | null;
   /** Failed answers in a row. */
   failures: number;
   /** Keys pressed and not yet told to the model, and when the last one was. */
@@ -135,6 +137,7 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
     lastSignMs: o.atMs,
     lastActivityMs: o.atMs,
     prompts: 0,
+    asked: null,
     failures: 0,
     keys: '',
     lastKeyMs: 0,

@@ -15,8 +15,7 @@ export function openConversation(d: Draft): void {
   change(d, { session: 'ready' });
   const { greeting } = d.state.policy;
   if (greeting?.by === 'model') {
-    cause(d, { do: 'session.speak', say: greeting.say });
-    changeTurn(d, { owedSinceMs: d.atMs });
+    askToSay(d, greeting.say);
   } else {
     changeTurn(d, { owedSinceMs: null });
   }
@@ -46,14 +45,13 @@ export function callerStops(d: Draft): void {
 
 /** The caller's turn is over: an answer is owed. A backchannel that did not stop the agent is not answered by us. */
 export function callerTurnEnds(d: Draft): void {
-  changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs });
+  changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs, asked: null });
   if (d.state.capabilities.answersTurns) {
     if (!ledger.isSpeaking(d.state.playback, d.atMs)) changeTurn(d, { owedSinceMs: d.atMs });
     return;
   }
   if (ledger.isSpeaking(d.state.playback, d.atMs)) return;
-  cause(d, { do: 'session.speak', say: null });
-  changeTurn(d, { owedSinceMs: d.atMs });
+  askToSay(d, null);
 }
 
 export function answerBegins(d: Draft, event: Of<'answer.started'>): void {
@@ -82,9 +80,8 @@ export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
     fail(d, 'model_failed', event.detail);
     return;
   }
-  changeTurn(d, { failures: failures + 1, owedSinceMs: d.atMs });
-  const ask = d.state.phase === 'leaving' ? d.state.policy.wrapUp : null;
-  cause(d, { do: 'session.speak', say: ask });
+  changeTurn(d, { failures: failures + 1 });
+  askToSay(d, d.state.turn.asked);
 }
 
 /** The model asks for a tool. `end_call` is ours; everything else runs beside the conversation. */
@@ -147,8 +144,7 @@ export function tellKeys(d: Draft): void {
   if (d.state.phase === 'leaving') stay(d as Draft<Leaving>);
   if (!d.state.capabilities.detectsTurns) cause(d, { do: 'session.commit' });
   cause(d, { do: 'session.tell', role: 'user', text: `[The caller pressed keys: ${keys.split('').join(' ')}]` });
-  cause(d, { do: 'session.speak', say: null });
-  changeTurn(d, { owedSinceMs: d.atMs });
+  askToSay(d, null);
 }
 
 /** Nobody has spoken for long: the caller is asked once, then told goodbye. */

@@ -85,7 +85,7 @@ export class RecordBuilder {
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
     this.#latency.stepped(event, effects);
     if (event.type !== 'leg.audio') this.#happened(event);
-    for (const effect of effects) this.#caused(effect, event, effects);
+    for (const effect of effects) this.#caused(effect, event);
   }
 
   /** Audio was handed to the carrier at `nowMs`. */
@@ -194,7 +194,7 @@ export class RecordBuilder {
     }
   }
 
-  #caused(effect: CallEffect, event: CallEvent, effects: readonly CallEffect[]): void {
+  #caused(effect: CallEffect, event: CallEvent): void {
     switch (effect.do) {
       case 'leg.play':
         return this.#played(effect, event.atMs);
@@ -235,9 +235,9 @@ export class RecordBuilder {
         if (said) said.settled = effect;
         return;
       }
-      case 'note.barged_in':
+      case 'note.stopped':
         if (this.#stops.length < MAX_TURNS)
-          this.#stops.push({ atMs: event.atMs, because: stopCause(event, effects), unheardMs: effect.unheardMs });
+          this.#stops.push({ atMs: event.atMs, because: effect.because, unheardMs: effect.unheardMs });
         return;
       case 'note.filled':
         this.#filledMs[effect.why] += effect.ms;
@@ -359,9 +359,9 @@ export class RecordBuilder {
     const { opening, incoming } = this.#facts;
     const use = { source: opening.on.leg, carrier: incoming.carrier };
     const line = incoming.direction === 'inbound' ? inboundLine(incoming.from, incoming.to) : null;
-    this.#ledger.chargeCarrier({ ...use, what: 'leg', line, seconds: (endedAtMs - opening.atMs) / 1_000 });
+    this.#ledger.chargeCarrier({ ...use, what: 'leg', line, seconds: Math.round(endedAtMs - opening.atMs) / 1_000 });
     if (this.#startedAtMs === null) return;
-    const seconds = (endedAtMs - this.#startedAtMs) / 1_000;
+    const seconds = Math.round(endedAtMs - this.#startedAtMs) / 1_000;
     this.#ledger.chargeCarrier({ ...use, what: 'media_stream', line: 'media_stream', seconds });
   }
 }
@@ -390,11 +390,6 @@ const callerTurn = (speechStartAtMs: number | null): DraftCallerTurn => ({
   latency: null,
 });
 
-function stopCause(event: CallEvent, effects: readonly CallEffect[]): Stop['because'] {
-  for (const effect of effects) if (effect.do === 'session.interrupt') return effect.because;
-  const spoke = event.type === 'speech.started' || (event.type === 'timer.fired' && event.timer === 'barge_in');
-  return spoke ? 'caller_spoke' : 'our_decision';
-}
 
 /** Counts by name; beyond the bound all new names are one. */
 function count(counts: Map<string, number>, name: string): void {

@@ -189,10 +189,7 @@ class Fold implements Onlooker, CarrierLeg {
    */
   #cameFromInside(entry: TapeEntry): entry is InputEntry {
     if (entry.kind !== 'input') return false;
-    if (entry.input.from === 'session') {
-      const input = entry.input.input as DialogueInput;
-      return input.kind === 'closed' && input.detail === 'does not read';
-    }
+    if (entry.input.from === 'session') return false;
     const { event } = entry.input;
     if (entry.atMs !== this.#clock.nowMs()) return false;
     if (event.type === 'leg.mark_settled') return event.outcome === 'dropped';

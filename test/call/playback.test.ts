@@ -11,6 +11,7 @@ const track = (utterance: string, receivedMs: number, complete = true) => ({
   received: receivedMs * MS,
   sent: 0,
   complete,
+  lost: null,
 });
 
 /** Sends all that may be sent at `atMs`; returns what went out. */

@@ -39,7 +39,7 @@ const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 const MAX_BUFFERED_BYTES = 512 * 1024;
 const PING_EVERY_MS = 15_000;
 /** Long enough for the close frame's answer, then the socket is cut. */
-const CLOSE_WITHIN_MS = 1_000;
+const CLOSE_WITHIN_MS = 400;
 
 /** The Realtime URL under an API root: that root with the ws or wss scheme and `/realtime?model=…`. */
 export function realtimeUrl(baseUrl: string, model: string): string {
@@ -60,6 +60,8 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
   });
   let opened = false;
   let over = false;
+  /** Why we cut the socket, if we did. */
+  let cutBecause: string | undefined;
   let ping: NodeJS.Timeout | undefined;
   let cut: NodeJS.Timeout | undefined;
 
@@ -91,6 +93,7 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
     events.open();
   });
   socket.on('message', (data: Buffer, isBinary) => {
+    if (over) return;
     if (isBinary) return events.skipped('binary');
     if (data.length > MAX_PARSED_BYTES) return events.skipped('oversize');
     events.message(data.toString('utf8'));
@@ -103,17 +106,20 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
   });
   socket.on('error', (error: NodeJS.ErrnoException) => {
     finish({ cause: opened ? 'lost' : 'unreachable', detail: error.code ?? error.name });
+    // After a fault in the stream ws waits half a minute for the peer.
+    terminateSoon();
   });
   socket.on('close', (code) => {
     clearTimeout(cut);
-    finish({ cause: opened ? 'lost' : 'unreachable', detail: `close ${code}` });
+    finish({ cause: opened ? 'lost' : 'unreachable', detail: cutBecause ?? `close ${code}` });
   });
 
   return {
     send(text) {
       if (socket.readyState !== WebSocket.OPEN) return;
       if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-        finish({ cause: 'lost', detail: 'does not read' });
+        // Reported when the socket has closed: nobody is told of a loss in the middle of sending.
+        cutBecause = 'does not read';
         return socket.terminate();
       }
       socket.send(text);

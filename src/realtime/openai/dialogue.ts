@@ -39,6 +39,8 @@ interface Item {
 export interface Dialogue {
   v: 1;
   phase: 'connecting' | 'configuring' | 'ready' | 'closed';
+  /** The call is over and the socket is kept for usage that is still to come. */
+  finishing: boolean;
   config: DialogueConfig;
   nextId: number;
   nextUtterance: number;
@@ -66,6 +68,8 @@ export interface Dialogue {
   outOfBand: readonly string[];
   /** Responses whose usage was reported. */
   billed: readonly string[];
+  /** Caller turns whose transcription, which is billed, has not come. */
+  untranscribed: readonly string[];
   recentEventIds: readonly string[];
   /** What our recent client events were, by event id, so that errors find their cause. */
   sent: readonly { eventId: string; type: ClientMessage['type'] }[];
@@ -79,10 +83,7 @@ export type DialogueInput =
   | { kind: 'finish' }
   | { kind: 'closed'; cause: 'unreachable' | 'refused' | 'lost'; detail: string };
 
-export type DialogueOutput =
-  | { send: ClientMessage }
-  | { emit: RealtimeEvent }
-  | { close: { detail: string } };
+export type DialogueOutput = { send: ClientMessage } | { emit: RealtimeEvent } | { close: { detail: string } };
 
 const KEEP_ITEMS = 64;
 const KEEP_IDS = 32;
@@ -90,11 +91,12 @@ const MAX_EARLY = 64;
 
 const PLAIN: Wanted = { say: null, outputs: [] };
 /** The output of a call that is not carried out: the history stays well formed, and the model knows. */
-const NOT_RUN = 'Not run: the answer was interrupted.';
+const NOT_RUN = 'Not run: the answer ended before it was complete.';
 
 export const newDialogue = (config: DialogueConfig): Dialogue => ({
   v: 1,
   phase: 'connecting',
+  finishing: false,
   config,
   nextId: 1,
   nextUtterance: 1,
@@ -110,6 +112,7 @@ export const newDialogue = (config: DialogueConfig): Dialogue => ({
   closedResponses: [],
   outOfBand: [],
   billed: [],
+  untranscribed: [],
   recentEventIds: [],
   sent: [],
 });
@@ -164,10 +167,14 @@ function receive(d: Draft, m: ServerMessage): void {
       return emit(d, { type: 'speech.stopped', audioMs: m.audioMs });
     case 'committed':
       set(d, { floor: d.s.config.serverAnswers ? 'server' : 'open' });
+      if (d.s.config.transcriptionModel !== '') set(d, { untranscribed: keep(d.s.untranscribed, m.itemId, KEEP_IDS) });
       return emit(d, { type: 'turn.committed', turn: m.itemId });
     case 'item_known':
-      if (Object.values(d.s.calls).some((c) => c.outputId === m.itemId)) set(d, { confirmed: [...d.s.confirmed, m.itemId] });
+      if (Object.values(d.s.calls).some((c) => c.outputId === m.itemId))
+        set(d, { confirmed: keep(d.s.confirmed, m.itemId, KEEP_ITEMS) });
       return;
+    case 'transcription_failed':
+      return transcriptionOver(d, m.itemId);
     case 'transcribed':
       emit(d, { type: 'turn.transcribed', turn: m.itemId, text: m.text });
       return reportTranscription(d, m);
@@ -229,14 +236,19 @@ function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'response.c
   }
   // The server's own answer speaks about every tool output that it had when it began.
   const queue = d.s.queue.filter((w) => w.outputs.length === 0 || !w.outputs.every((o) => d.s.confirmed.includes(o)));
-  set(d, { active: { responseId: m.responseId, stopped: false }, floor: d.s.floor === 'server' ? 'open' : d.s.floor, queue });
+  set(d, {
+    active: { responseId: m.responseId, stopped: false },
+    floor: d.s.floor === 'server' ? 'open' : d.s.floor,
+    queue,
+  });
   emit(d, { type: 'answer.started', answer: m.responseId });
 }
 
 /** Messages may come for a response we never saw begin (lost or reordered): it is taken as begun. */
 function adopt(d: Draft, responseId: string): void {
   const { s } = d;
-  if (s.active?.responseId === responseId || s.closedResponses.includes(responseId) || s.outOfBand.includes(responseId)) return;
+  if (s.active?.responseId === responseId || s.closedResponses.includes(responseId) || s.outOfBand.includes(responseId))
+    return;
   responseCreated(d, { type: 'response.created', responseId, outOfBand: false, tag: null });
 }
 
@@ -278,7 +290,8 @@ function finishItem(d: Draft, itemId: string): void {
   const item = d.s.items.find((i) => i.itemId === itemId);
   if (!item || item.done) return;
   changeItem(d, itemId, { done: true });
-  if (item.utterance !== null && !isStopped(d, item.responseId)) emit(d, { type: 'utterance.ended', utterance: item.utterance });
+  if (item.utterance !== null && !isStopped(d, item.responseId))
+    emit(d, { type: 'utterance.ended', utterance: item.utterance });
 }
 
 function responseDone(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
@@ -294,16 +307,25 @@ function responseDone(d: Draft, m: Extract<ServerMessage, { type: 'response.done
 }
 
 /** A response is over: its items end, its calls run or get their output, the next response may be asked for. */
-function closeResponse(d: Draft, responseId: string, status: AnswerStatus, detail: string, calls: readonly FunctionCall[]): void {
+function closeResponse(
+  d: Draft,
+  responseId: string,
+  status: AnswerStatus,
+  detail: string,
+  calls: readonly FunctionCall[],
+): void {
   const stopped = isStopped(d, responseId);
   const runnable = status === 'completed' && !stopped ? calls.filter((c) => c.status !== 'incomplete') : [];
   const runs = new Map(runnable.map((c) => [c.callId, c]));
   const open = Object.keys(d.s.calls).filter((id) => d.s.calls[id]?.open && d.s.calls[id].responseId === responseId);
   // Each call gets an output, whatever happens: those that will not run get it now.
-  for (const callId of open) if (!runs.has(callId)) sendOutput(d, callId, NOT_RUN);
+  const notRun = open.filter((callId) => !runs.has(callId)).map((callId) => sendOutput(d, callId, NOT_RUN));
+  // Cut off by its own length, not by anybody: the model goes on from there.
+  if (status === 'incomplete' && !stopped && notRun.length > 0 && runs.size === 0) want(d, { say: null, outputs: notRun });
   for (const item of d.s.items.filter((i) => i.responseId === responseId)) finishItem(d, item.itemId);
   for (const { callId, name, arguments: args } of runs.values())
-    if (open.includes(callId)) emit(d, { type: 'tool.called', toolCall: callId, name, arguments: args, answer: responseId });
+    if (open.includes(callId))
+      emit(d, { type: 'tool.called', toolCall: callId, name, arguments: args, answer: responseId });
   if (stopped) deleteUnheard(d, responseId);
   set(d, { closedResponses: keep(d.s.closedResponses, responseId, KEEP_IDS), active: null });
   emit(d, { type: 'answer.ended', answer: responseId, status: stopped ? 'cancelled' : status, detail });
@@ -312,7 +334,8 @@ function closeResponse(d: Draft, responseId: string, status: AnswerStatus, detai
 /** Items of a stopped response that never reached the caller, some of which appear only after the stop. */
 function deleteUnheard(d: Draft, responseId: string): void {
   const unheard = d.s.items.filter((i) => i.responseId === responseId && i.utterance === null);
-  for (const item of unheard) send(d, { type: 'conversation.item.delete', event_id: nextEventId(d), item_id: item.itemId });
+  for (const item of unheard)
+    send(d, { type: 'conversation.item.delete', event_id: nextEventId(d), item_id: item.itemId });
   set(d, { items: d.s.items.filter((i) => !unheard.includes(i)) });
 }
 
@@ -362,25 +385,42 @@ function lose(d: Draft, cause: 'unreachable' | 'refused' | 'lost', detail: strin
   emit(d, { type: 'session.closed', cause, detail });
 }
 
-/** Usage of what was cancelled by the end still counts; with it, nothing more is waited for. */
+// --- after the end
+
+/** Only usage still counts: of an answer that was cancelled by the end, of a transcription under way. */
 function receiveLate(d: Draft, m: ServerMessage): void {
-  if (m.type === 'transcribed') return reportTranscription(d, m);
-  if (m.type !== 'response.done') return;
-  reportUsage(d, m);
-  if (d.s.active?.responseId !== m.responseId) return;
-  set(d, { active: null });
-  d.out.push({ close: { detail: 'finished' } });
+  if (m.type === 'transcribed') {
+    emit(d, { type: 'turn.transcribed', turn: m.itemId, text: m.text });
+    reportTranscription(d, m);
+  } else if (m.type === 'transcription_failed') transcriptionOver(d, m.itemId);
+  else if (m.type === 'response.created' && d.s.requested) stopLate(d, m.responseId);
+  else if (m.type === 'response.done') {
+    reportUsage(d, m);
+    if (d.s.active?.responseId === m.responseId) set(d, { active: null });
+  } else return;
+  closeIfSettled(d);
+}
+
+/** Asked for before the end, begun after it. */
+function stopLate(d: Draft, responseId: string): void {
+  set(d, { requested: null, active: { responseId, stopped: true } });
+  send(d, { type: 'response.cancel', event_id: nextEventId(d), response_id: responseId });
 }
 
 function finish(d: Draft): void {
   const { phase, active } = d.s;
   if (phase === 'closed') return;
-  set(d, { phase: 'closed', queue: [], requested: null, early: [] });
-  if (phase !== 'ready' || !active) {
-    d.out.push({ close: { detail: 'finished' } });
-    return;
-  }
-  if (!active.stopped) send(d, { type: 'response.cancel', event_id: nextEventId(d), response_id: active.responseId });
+  set(d, { phase: 'closed', finishing: true, queue: [], early: [] });
+  if (active && !active.stopped)
+    send(d, { type: 'response.cancel', event_id: nextEventId(d), response_id: active.responseId });
+  closeIfSettled(d);
+}
+
+/** With nothing left to be billed, nothing is waited for. */
+function closeIfSettled(d: Draft): void {
+  if (!d.s.finishing || d.s.active || d.s.requested || d.s.untranscribed.length > 0) return;
+  set(d, { finishing: false });
+  d.out.push({ close: { detail: 'finished' } });
 }
 
 // --- what the call asks
@@ -480,7 +520,10 @@ function settleTool(d: Draft, callId: string, output: string, quietly: boolean):
 function sendOutput(d: Draft, callId: string, output: string): string {
   const call = d.s.calls[callId] as { responseId: string };
   const outputId = `item_out_${d.s.nextId}`;
-  set(d, { calls: { ...d.s.calls, [callId]: { responseId: call.responseId, open: false, outputId } } });
+  const others = Object.entries(d.s.calls).filter(([id, c]) => id !== callId || c.open);
+  const settled = others.filter(([, c]) => !c.open).slice(-KEEP_ITEMS);
+  const calls = [...settled, ...others.filter(([, c]) => c.open && c !== call)];
+  set(d, { calls: { ...Object.fromEntries(calls), [callId]: { responseId: call.responseId, open: false, outputId } } });
   send(d, {
     type: 'conversation.item.create',
     event_id: nextEventId(d),
@@ -501,13 +544,20 @@ function reportUsage(d: Draft, m: Extract<ServerMessage, { type: 'response.done'
 }
 
 function reportTranscription(d: Draft, m: Extract<ServerMessage, { type: 'transcribed' }>): void {
+  transcriptionOver(d, m.itemId);
   if (!m.usage) return;
   const facts = { source: m.itemId, what: 'transcription', model: d.s.config.transcriptionModel } as const;
   emit(d, {
     type: 'usage.reported',
-    usage: 'seconds' in m.usage ? { ...facts, unit: 'seconds', seconds: m.usage.seconds } : { ...facts, unit: 'tokens', ...m.usage },
+    usage:
+      'seconds' in m.usage
+        ? { ...facts, unit: 'seconds', seconds: m.usage.seconds }
+        : { ...facts, unit: 'tokens', ...m.usage },
   });
 }
+
+const transcriptionOver = (d: Draft, itemId: string): void =>
+  set(d, { untranscribed: d.s.untranscribed.filter((id) => id !== itemId) });
 
 function isRepeated(d: Draft, eventId: string | null): boolean {
   if (eventId === null) return false;

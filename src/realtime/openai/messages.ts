@@ -26,6 +26,7 @@ export type ServerMessage =
   | { type: 'committed'; itemId: string }
   | { type: 'item_known'; itemId: string }
   | { type: 'transcribed'; itemId: string; text: string; usage: TokenUsage | { seconds: number } | null }
+  | { type: 'transcription_failed'; itemId: string }
   | { type: 'response.created'; responseId: string; outOfBand: boolean; tag: string | null }
   | { type: 'message_added'; responseId: string; itemId: string }
   | { type: 'call_added'; responseId: string; call: FunctionCall }
@@ -61,7 +62,6 @@ const IGNORED = new Set([
   'conversation.item.deleted',
   'conversation.item.retrieved',
   'conversation.item.input_audio_transcription.delta',
-  'conversation.item.input_audio_transcription.failed',
   'conversation.item.input_audio_transcription.segment',
   'input_audio_buffer.cleared',
   'input_audio_buffer.timeout_triggered',
@@ -123,6 +123,8 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
           usage: transcriptionUsage(object(o.usage)),
         }
       );
+    case 'conversation.item.input_audio_transcription.failed':
+      return ids(o, 'item_id') && { type: 'transcription_failed', itemId: o.item_id as string };
     case 'response.created': {
       const response = object(o.response);
       const id = string(response?.id);
@@ -216,15 +218,16 @@ function answerUsage(usage: Json | null): TokenUsage | null {
   const output = object(usage.output_token_details);
   const textIn = count(input?.text_tokens) || (input ? 0 : count(usage.input_tokens));
   const audioIn = count(input?.audio_tokens);
+  const imageIn = count(input?.image_tokens);
   const total = count(input?.cached_tokens);
-  const cachedTextIn = cached ? count(cached.text_tokens) : Math.min(total, textIn);
+  const cachedTextIn = Math.min(cached ? count(cached.text_tokens) : total, textIn);
   return {
     textIn,
     audioIn,
-    imageIn: count(input?.image_tokens),
+    imageIn,
     cachedTextIn,
-    cachedAudioIn: cached ? count(cached.audio_tokens) : Math.min(total - cachedTextIn, audioIn),
-    cachedImageIn: count(cached?.image_tokens),
+    cachedAudioIn: Math.min(cached ? count(cached.audio_tokens) : total - cachedTextIn, audioIn),
+    cachedImageIn: Math.min(count(cached?.image_tokens), imageIn),
     textOut: count(output?.text_tokens) || (output ? 0 : count(usage.output_tokens)),
     audioOut: count(output?.audio_tokens),
   };

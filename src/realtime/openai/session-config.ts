@@ -4,8 +4,11 @@ import type { Agent } from '../../agent/agent.ts';
 import type { SessionCapabilities } from '../session.ts';
 import type { DialogueConfig } from './dialogue.ts';
 
-/** Fields that only some model families know; sending them to others has the whole update refused. */
-const REASONING_FAMILIES = /^gpt-realtime-2/;
+/**
+ * The families that reason: only they know some fields, and sending those to others has the whole update refused. Not
+ * `gpt-realtime-2025-…`, a dated first-generation model.
+ */
+const REASONING_FAMILIES = /^gpt-realtime-2(?!\d)/;
 
 const END_CALL_TOOL = {
   type: 'function',
@@ -38,7 +41,12 @@ export const capabilitiesFor = (agent: Agent): SessionCapabilities => ({
 export function sessionUpdate(agent: Agent): Record<string, unknown> {
   const { model } = agent;
   const reasons = REASONING_FAMILIES.test(model.name);
-  const tools = agent.tools.map(({ name, description, parameters }) => ({ type: 'function', name, description, parameters }));
+  const tools = agent.tools.map(({ name, description, parameters }) => ({
+    type: 'function',
+    name,
+    description,
+    parameters,
+  }));
   return {
     type: 'realtime',
     instructions: agent.instructions,
@@ -56,7 +64,7 @@ export function sessionUpdate(agent: Agent): Record<string, unknown> {
               },
         turn_detection: turnDetection(agent),
       },
-      output: { format: { type: 'audio/pcmu' }, voice: model.voice, speed: model.speed },
+      output: { format: { type: 'audio/pcmu' }, voice: voice(model.voice), speed: model.speed },
     },
     tools: agent.endCall.enabled ? [...tools, END_CALL_TOOL] : tools,
     tool_choice: 'auto',
@@ -67,6 +75,9 @@ export function sessionUpdate(agent: Agent): Record<string, unknown> {
     ...(reasons && model.reasoningEffort !== null ? { reasoning: { effort: model.reasoningEffort } } : {}),
   };
 }
+
+/** Custom voices are named by an object. */
+const voice = (name: string): unknown => (name.startsWith('voice_') ? { id: name } : name);
 
 function turnDetection({ turnTaking }: Agent): Record<string, unknown> | null {
   const who = {

@@ -16,6 +16,8 @@ export interface SessionListener {
   emit(event: RealtimeEvent): void;
   /** The socket is gone; nothing follows. */
   released(): void;
+  /** A throw inside the session. */
+  fault(error: unknown): void;
 }
 
 export interface SessionOptions {
@@ -32,7 +34,7 @@ export interface SessionOptions {
 /** Caller audio kept while the session is not ready: 10 s. More drops the oldest. */
 const MAX_HELD_CHUNKS = 500;
 /** How long the usage of a cancelled answer is waited for after the call's end. */
-const LATE_USAGE_MS = 800;
+const LATE_USAGE_MS = 500;
 
 export class OpenAiSession implements RealtimeSession {
   readonly capabilities: SessionCapabilities;
@@ -45,6 +47,7 @@ export class OpenAiSession implements RealtimeSession {
   /** Inputs that came up while another was worked on. */
   #queue: DialogueInput[] = [];
   #working = false;
+  #closing = false;
   #released = false;
   /** The ready deadline, later the wait for late usage. */
   #deadline: Cancel;
@@ -79,6 +82,8 @@ export class OpenAiSession implements RealtimeSession {
   }
 
   close(): void {
+    if (this.#closing || this.#released) return;
+    this.#closing = true;
     this.#held = [];
     this.#deadline();
     this.#deadline = this.#clock.at(this.#clock.nowMs() + LATE_USAGE_MS, () => this.#wire.close());
@@ -112,6 +117,11 @@ export class OpenAiSession implements RealtimeSession {
     this.#working = true;
     try {
       for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    } catch (error) {
+      // A bug of ours in here ends this call, not the process.
+      this.#queue = [];
+      this.#wire.close();
+      this.#listener.fault(error);
     } finally {
       this.#working = false;
     }

@@ -4,7 +4,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
 
 const file = new URL('../../fixtures/openai/openai-realtime-client-events.strict.schema.json', import.meta.url);
-const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(JSON.parse(readFileSync(file, 'utf8')) as object);
+const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(
+  JSON.parse(readFileSync(file, 'utf8')) as object,
+);
 
 /** Fails unless the API would take the message as it is, without a field that it does not know. */
 export function expectClientMessage(message: unknown): void {

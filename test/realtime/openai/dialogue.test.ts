@@ -30,7 +30,8 @@ const remove = (item: string) => ({ type: 'conversation.item.delete', item_id: i
 const cancel = (response: string) => ({ type: 'response.cancel', response_id: response });
 const usageOf = ({ events }: Outcome) => events.filter((e) => e.type === 'usage.reported').map((e) => e.usage.source);
 const toolCalls = ({ events }: Outcome) => events.filter((e) => e.type === 'tool.called').map((e) => e.toolCall);
-const ended = ({ events }: Outcome) => events.filter((e) => e.type === 'answer.ended').map((e) => `${e.answer} ${e.status}`);
+const ended = ({ events }: Outcome) =>
+  events.filter((e) => e.type === 'answer.ended').map((e) => `${e.answer} ${e.status}`);
 
 /** A caller turn, from the first sound to the commit. */
 const turn = (item = 'item_u1') => [wire.speechStarted(item), wire.speechStopped(item), wire.committed(item)];
@@ -111,7 +112,13 @@ describe.each(MODES)(`the start ${TITLE}`, (mode) => {
       wire.itemAdded('item_a1'),
       wire.textDelta('resp_1', 'item_a1', 'Hi'),
       wire.audioDelta('resp_1', 'item_a1', 20),
-      { type: 'response.output_audio.done', response_id: 'resp_1', item_id: 'item_a1', output_index: 0, content_index: 0 },
+      {
+        type: 'response.output_audio.done',
+        response_id: 'resp_1',
+        item_id: 'item_a1',
+        output_index: 0,
+        content_index: 0,
+      },
       wire.messageDone('resp_1', 'item_a1'),
       wire.responseDone('resp_1'),
     );
@@ -178,7 +185,9 @@ describe.each(MODES)(`the sequencer ${TITLE}`, (mode) => {
   test('waits for the response it was refused for, when its response.created is still on its way', () => {
     const talk = readyTalk(mode);
     talk.speak('One.');
-    expect(talk.hear(wire.error('conversation_already_has_active_response', talk.lastId('response.create'))).sent).toEqual([]);
+    expect(
+      talk.hear(wire.error('conversation_already_has_active_response', talk.lastId('response.create'))).sent,
+    ).toEqual([]);
     expect(talk.hear(wire.responseCreated('resp_s')).sent).toEqual([]);
     expect(talk.hear(wire.responseDone('resp_s')).sent).toMatchObject([{ response: { instructions: 'One.' } }]);
   });
@@ -186,7 +195,10 @@ describe.each(MODES)(`the sequencer ${TITLE}`, (mode) => {
   test('stays silent after a refusal while the caller speaks', () => {
     const talk = readyTalk(mode);
     talk.speak('One.');
-    talk.hear(wire.speechStarted(), wire.error('conversation_already_has_active_response', talk.lastId('response.create')));
+    talk.hear(
+      wire.speechStarted(),
+      wire.error('conversation_already_has_active_response', talk.lastId('response.create')),
+    );
     expect(talk.hear(wire.responseCreated('resp_s'), wire.responseDone('resp_s')).sent).toEqual([]);
   });
 
@@ -351,10 +363,7 @@ describe.each(MODES)(`an interruption ${TITLE}`, (mode) => {
   test('cancels exactly when the server does not do it by itself', () => {
     const heard = [{ utterance: 'u1', heardMs: 400 }];
     const byCaller = speakingTalk(mode).interrupt(heard);
-    expect(bare(byCaller.sent)).toEqual([
-      ...(mode.interrupts ? [] : [cancel('resp_1')]),
-      truncate('item_a1', 400),
-    ]);
+    expect(bare(byCaller.sent)).toEqual([...(mode.interrupts ? [] : [cancel('resp_1')]), truncate('item_a1', 400)]);
     const byUs = speakingTalk(mode).interrupt(heard, 'our_decision');
     expect(bare(byUs.sent)).toEqual([cancel('resp_1'), truncate('item_a1', 400)]);
   });
@@ -400,7 +409,10 @@ describe.each(MODES)(`an interruption ${TITLE}`, (mode) => {
       wire.audioDelta('resp_1', 'item_a2', 800),
     );
     talk.interrupt([{ utterance: 'u2', heardMs: 120 }], 'our_decision');
-    const after = talk.hear(wire.messageDone('resp_1', 'item_a2', 'incomplete'), wire.responseDone('resp_1', { status: 'cancelled' }));
+    const after = talk.hear(
+      wire.messageDone('resp_1', 'item_a2', 'incomplete'),
+      wire.responseDone('resp_1', { status: 'cancelled' }),
+    );
     const cuts = talk.all.sent.filter((m) => m.type.startsWith('conversation.item'));
     expect(bare(cuts)).toEqual([truncate('item_a2', 120)]);
     expect(after.sent).toEqual([]);
@@ -430,7 +442,10 @@ describe.each(MODES)(`an interruption ${TITLE}`, (mode) => {
     expect(bare(talk.interrupt().sent)).toEqual(mode.interrupts ? [] : [cancel('resp_1')]);
     const late = talk.hear(wire.audioDelta('resp_1', 'item_a1', 100), wire.textDelta('resp_1', 'item_a1', 'Hi'));
     expect(late.events).toEqual([{ type: 'session.noticed', code: 'late_audio', benign: true }]);
-    const done = talk.hear(wire.messageDone('resp_1', 'item_a1', 'incomplete'), wire.responseDone('resp_1', { status: 'cancelled' }));
+    const done = talk.hear(
+      wire.messageDone('resp_1', 'item_a1', 'incomplete'),
+      wire.responseDone('resp_1', { status: 'cancelled' }),
+    );
     expect(bare(done.sent)).toEqual([remove('item_a1')]);
     expect(ended(done)).toEqual(['resp_1 cancelled']);
     expect(types(done.events)).not.toContain('utterance.ended');
@@ -469,7 +484,10 @@ describe.each(MODES)(`an interruption ${TITLE}`, (mode) => {
     talk.interrupt([{ utterance: 'u1', heardMs: 300 }]);
     const added = talk.hear(wire.messageAdded('resp_1', 'item_a2'), wire.audioDelta('resp_1', 'item_a2', 60));
     expect([added.sent, utterances(added)]).toEqual([[], []]);
-    const done = talk.hear(wire.responseDone('resp_1', { status: 'cancelled' }), wire.responseDone('resp_1', { status: 'cancelled' }));
+    const done = talk.hear(
+      wire.responseDone('resp_1', { status: 'cancelled' }),
+      wire.responseDone('resp_1', { status: 'cancelled' }),
+    );
     expect(bare(done.sent)).toEqual([remove('item_a2')]);
   });
 
@@ -525,7 +543,8 @@ describe.each(MODES)(`tool calls ${TITLE}`, (mode) => {
     const talk = readyTalk(mode);
     talk.speak();
     talk.hear(wire.responseCreated('resp_1', talk.tag()));
-    for (const call of calls) talk.hear(wire.callAdded('resp_1', call), wire.argumentsDone('resp_1', call), wire.callDone('resp_1', call));
+    for (const call of calls)
+      talk.hear(wire.callAdded('resp_1', call), wire.argumentsDone('resp_1', call), wire.callDone('resp_1', call));
     talk.hear(wire.responseDone('resp_1', { output: calls.map((call) => wire.callItem(call)) }));
     return talk;
   }
@@ -545,23 +564,36 @@ describe.each(MODES)(`tool calls ${TITLE}`, (mode) => {
     expect(toolCalls(talk.all)).toEqual(['call_1', 'call_2']);
   });
 
-  test.each(['cancelled', 'incomplete', 'failed'] as const)('of a response that ends %s get an output and do not run', (status) => {
-    const talk = readyTalk(mode);
-    talk.speak();
-    talk.hear(wire.responseCreated('resp_1', talk.tag()), wire.callAdded('resp_1', 'call_1'), wire.callDone('resp_1', 'call_1', 'incomplete'));
-    const outcome = talk.hear(wire.responseDone('resp_1', { status, output: [wire.callItem('call_1', 'incomplete')] }));
-    expect(toolCalls(outcome)).toEqual([]);
-    expect(outputItems(outcome.sent)).toMatchObject([{ call_id: 'call_1' }]);
-    expect(types(outcome.sent)).toEqual(['conversation.item.create']);
-    expect(talk.settle('call_1').sent).toEqual([]);
-  });
+  test.each(['cancelled', 'incomplete', 'failed'] as const)(
+    'of a response that ends %s get an output and do not run',
+    (status) => {
+      const talk = readyTalk(mode);
+      talk.speak();
+      talk.hear(
+        wire.responseCreated('resp_1', talk.tag()),
+        wire.callAdded('resp_1', 'call_1'),
+        wire.callDone('resp_1', 'call_1', 'incomplete'),
+      );
+      const outcome = talk.hear(
+        wire.responseDone('resp_1', { status, output: [wire.callItem('call_1', 'incomplete')] }),
+      );
+      expect(toolCalls(outcome)).toEqual([]);
+      expect(outputItems(outcome.sent)).toMatchObject([{ call_id: 'call_1' }]);
+      // Cut off by its own length, the model is asked to go on; stopped or failed, that is for the call to say.
+      const goesOn = status === 'incomplete' ? ['response.create'] : [];
+      expect(types(outcome.sent)).toEqual(['conversation.item.create', ...goesOn]);
+      expect(talk.settle('call_1').sent).toEqual([]);
+    },
+  );
 
   test('of a response that was interrupted get an output and do not run, even if it ends completed', () => {
     const talk = readyTalk(mode);
     talk.speak();
     talk.hear(wire.responseCreated('resp_1', talk.tag()), wire.callAdded('resp_1', 'call_1'));
     talk.interrupt();
-    const outcome = talk.hear(wire.responseDone('resp_1', { output: [wire.callItem('call_1'), wire.callItem('call_2')] }));
+    const outcome = talk.hear(
+      wire.responseDone('resp_1', { output: [wire.callItem('call_1'), wire.callItem('call_2')] }),
+    );
     expect(toolCalls(outcome)).toEqual([]);
     expect(outputItems(outcome.sent).map((item) => item.call_id)).toEqual(['call_1', 'call_2']);
   });
@@ -695,7 +727,10 @@ describe.each(MODES)(`messages out of the ordinary ${TITLE}`, (mode) => {
     const talk = speakingTalk(mode);
     const delta = { ...wire.audioDelta('resp_1', 'item_a1', 20), event_id: 'event_x' };
     const outcome = talk.hear(delta, delta);
-    expect(outcome.events).toMatchObject([{ type: 'utterance.audio' }, { type: 'session.noticed', code: 'event_repeated' }]);
+    expect(outcome.events).toMatchObject([
+      { type: 'utterance.audio' },
+      { type: 'session.noticed', code: 'event_repeated' },
+    ]);
     const nameless = { ...wire.audioDelta('resp_1', 'item_a1', 20), event_id: null };
     expect(types(talk.hear(nameless, nameless).events)).toEqual(['utterance.audio', 'utterance.audio']);
   });
@@ -723,7 +758,11 @@ describe.each(MODES)(`messages out of the ordinary ${TITLE}`, (mode) => {
   test('audio before its response.created, while the caller speaks, does not leave our request open', () => {
     const talk = readyTalk(mode);
     talk.speak();
-    talk.hear(wire.speechStarted(), wire.audioDelta('resp_1', 'item_a1', 20), wire.responseCreated('resp_1', talk.tag()));
+    talk.hear(
+      wire.speechStarted(),
+      wire.audioDelta('resp_1', 'item_a1', 20),
+      wire.responseCreated('resp_1', talk.tag()),
+    );
     talk.hear(wire.responseDone('resp_1'), wire.speechStopped(), wire.committed());
     if (mode.answers) talk.hear(wire.responseCreated('resp_s'), wire.responseDone('resp_s'));
     expect(types(talk.speak().sent)).toEqual(['response.create']);
@@ -779,7 +818,11 @@ describe.each(MODES)(`the end ${TITLE}`, (mode) => {
       wire.transcribed('item_u1', 'bye'),
       wire.responseDone('resp_1', { status: 'cancelled', output: [wire.callItem('call_1')] }),
     );
-    expect(done.events.map((e) => (e.type === 'usage.reported' ? e.usage.source : e.type))).toEqual(['item_u1', 'resp_1']);
+    expect(done.events.map((e) => (e.type === 'usage.reported' ? e.usage.source : e.type))).toEqual([
+      'turn.transcribed',
+      'item_u1',
+      'resp_1',
+    ]);
     expect([done.closes, done.sent]).toEqual([1, []]);
   });
 

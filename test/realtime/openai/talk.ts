@@ -1,6 +1,6 @@
 // A dialogue under test. Every step is checked for what must hold always: inputs and state are not touched, the state
 // survives JSON and gives the same outputs afterwards, and the API would take everything that is sent.
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import {
   type Dialogue,
   type DialogueConfig,
@@ -60,7 +60,7 @@ export class Talk {
   step(input: DialogueInput): Outcome {
     const [state, outputs] = stepDialogue(this.state, deepFreeze(input));
     const revived = JSON.parse(JSON.stringify(this.state)) as Dialogue;
-    expect(stepDialogue(revived, input)).toEqual([state, outputs]);
+    assert.deepEqual(stepDialogue(revived, input), [state, outputs]);
     this.state = deepFreeze(state);
     const outcome: Outcome = { sent: [], events: [], closes: 0 };
     for (const output of outputs) {
@@ -81,7 +81,7 @@ export class Talk {
       const parsed = parseServerMessage(JSON.stringify({ event_id: `event_${++this.#eventId}`, ...message }));
       if (parsed.kind === 'known')
         add(outcome, this.step({ kind: 'message', message: parsed.message, eventId: parsed.eventId }));
-      else expect(parsed).toMatchObject({ kind: 'unknown', unexpected: false });
+      else assert(parsed.kind === 'unknown' && !parsed.unexpected, `${String(message.type)} is ${parsed.kind}`);
     }
     return outcome;
   }
@@ -155,7 +155,9 @@ export const bare = (sent: readonly ClientMessage[]): unknown[] =>
 
 /** The function call outputs among messages, as items. */
 export const outputItems = (sent: readonly ClientMessage[]): Record<string, unknown>[] =>
-  sent.flatMap((m) => (m.type === 'conversation.item.create' && m.item.type === 'function_call_output' ? [m.item] : []));
+  sent.flatMap((m) =>
+    m.type === 'conversation.item.create' && m.item.type === 'function_call_output' ? [m.item] : [],
+  );
 
 /** The utterances that began, in order. */
 export const utterances = ({ events }: Outcome): string[] =>

@@ -47,7 +47,11 @@ export const itemAdded = (id: string, type = 'message'): Wire => ({
   previous_item_id: null,
   item: { id, object: 'realtime.item', type, status: 'completed' },
 });
-export const transcribed = (item: string, transcript: string, usage: unknown = { type: 'duration', seconds: 2.4 }): Wire => ({
+export const transcribed = (
+  item: string,
+  transcript: string,
+  usage: unknown = { type: 'duration', seconds: 2.4 },
+): Wire => ({
   type: 'conversation.item.input_audio_transcription.completed',
   item_id: item,
   content_index: 0,

@@ -1,0 +1,196 @@
+// The metrics text: counts from whole calls, bounded labels, and no registry shared between servers.
+import { afterEach, expect, test } from 'vitest';
+import type { UnstampedEvent } from '../../src/call/event.ts';
+import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
+import { answer, answerEnds, callFacts, type Given, Story, StoryClock } from '../record/story.ts';
+
+const made: Metrics[] = [];
+afterEach(() => {
+  for (const metrics of made.splice(0)) metrics.close();
+});
+
+function server() {
+  const clock = new StoryClock();
+  const metrics = createMetrics({ clock, version: '0.1.0' });
+  made.push(metrics);
+  const call = (given: Given = {}) => {
+    const facts = callFacts(given);
+    const onlooker = metrics.onlooker(facts) ?? {};
+    const story = new Story(facts, onlooker, clock);
+    story.at(0, { type: 'call.admitted' }).at(100, { type: 'session.ready' }).at(200, { type: 'leg.started' });
+    return { story, onlooker };
+  };
+  return { clock, metrics, call };
+}
+
+/** The value of one series, by its name and labels as the text prints them. */
+async function valueOf(metrics: Metrics, series: string): Promise<number | null> {
+  const line = (await metrics.text()).split('\n').find((l) => l.startsWith(`trunkline_${series} `));
+  return line === undefined ? null : Number(line.split(' ').at(-1));
+}
+
+const hangUp: UnstampedEvent = { type: 'leg.closed', cause: 'caller_hung_up', detail: '' };
+
+test('sessions are counted from creation to close, by reason', async () => {
+  const { metrics, call } = server();
+  const first = call();
+  const second = call();
+  expect(await valueOf(metrics, 'calls_live')).toBe(2);
+  first.story.at(1_000, hangUp);
+  await first.story.closed(1_100);
+  second.story.at(20_000, { type: 'timer.fired', timer: 'stall' }).at(40_000, hangUp);
+  await second.story.closed(40_000);
+  // Neither ended by the core nor twice.
+  await call().story.closed(41_000);
+  expect(await valueOf(metrics, 'sessions_created_total')).toBe(3);
+  expect(await valueOf(metrics, 'calls_live')).toBe(0);
+  expect(await valueOf(metrics, 'sessions_closed_total{reason="caller_hung_up"}')).toBe(2);
+  expect(await valueOf(metrics, 'sessions_closed_total{reason="internal_error"}')).toBe(1);
+  expect(await valueOf(metrics, 'sessions_closed_total{reason="model_lost"}')).toBe(0);
+});
+
+test('a call that a deadline ended counts as timed out', async () => {
+  const { metrics } = server();
+  const facts = callFacts();
+  new Story(facts, metrics.onlooker(facts) ?? {})
+    .at(0, { type: 'call.admitted' })
+    .at(10_000, { type: 'timer.fired', timer: 'media' });
+  expect(await valueOf(metrics, 'sessions_timed_out_total{reason="media_never_started"}')).toBe(1);
+});
+
+test('what was turned away, swept or failed is counted', async () => {
+  const { metrics } = server();
+  metrics.rejected('full');
+  metrics.swept();
+  metrics.error('TRK_SIGNATURE');
+  metrics.counters.refused('webhook', 'signature_wrong');
+  metrics.counters.webhook('/voice', 200);
+  expect(await valueOf(metrics, 'sessions_rejected_total{reason="full"}')).toBe(1);
+  expect(await valueOf(metrics, 'sessions_swept_total')).toBe(1);
+  expect(await valueOf(metrics, 'errors_total{side="server",benign="false",code="TRK_SIGNATURE"}')).toBe(1);
+  expect(await valueOf(metrics, 'carrier_refused_total{kind="webhook",reason="signature_wrong"}')).toBe(1);
+  expect(await valueOf(metrics, 'carrier_webhooks_total{route="/voice",status="200"}')).toBe(1);
+});
+
+test('messages are counted on both sides', async () => {
+  const { metrics, call } = server();
+  const { story, onlooker } = call();
+  for (let i = 0; i < 50; i++) metrics.counters.message('in', 'media');
+  metrics.counters.message('out', 'clear');
+  story.frames(220, 10);
+  onlooker.input?.(1, {
+    from: 'session',
+    input: { kind: 'message', message: { type: 'response.done' }, eventId: null },
+  });
+  onlooker.input?.(1, { from: 'session', input: { kind: 'noticed', code: 'message_malformed' } });
+  onlooker.input?.(1, { from: 'call', event: { type: 'call.admitted' } });
+  onlooker.sent?.(1, { type: 'response.create' });
+  onlooker.sent?.(1, null);
+  expect(await valueOf(metrics, 'messages_total{side="carrier",direction="in",kind="media"}')).toBe(50);
+  expect(await valueOf(metrics, 'messages_total{side="carrier",direction="out",kind="clear"}')).toBe(1);
+  expect(await valueOf(metrics, 'messages_total{side="model",direction="out",kind="audio"}')).toBe(10);
+  expect(await valueOf(metrics, 'messages_total{side="model",direction="in",kind="response.done"}')).toBe(1);
+  expect(await valueOf(metrics, 'messages_total{side="model",direction="in",kind="message_malformed"}')).toBe(1);
+  expect(await valueOf(metrics, 'messages_total{side="model",direction="out",kind="response.create"}')).toBe(1);
+  expect(await valueOf(metrics, 'messages_total{side="model",direction="out",kind="other"}')).toBe(1);
+});
+
+test('nothing from outside makes a new series', async () => {
+  const { metrics, call } = server();
+  const { story, onlooker } = call();
+  const series = async () =>
+    (await metrics.text())
+      .split('\n')
+      .filter((line) => /^trunkline_\w+\{/.test(line))
+      .map((line) => line.replace(/ \S+$/, ''));
+  metrics.counters.refused('other', 'other');
+  metrics.counters.webhook('elsewhere', 9_999);
+  const before = await series();
+  for (const hostile of ['+14155550142', '"}\n', 'constructor', '__proto__', 'x'.repeat(10_000)]) {
+    metrics.rejected(hostile);
+    metrics.error(hostile);
+    metrics.counters.refused(hostile, hostile);
+    metrics.counters.message('in', hostile);
+    metrics.counters.webhook(hostile, Number(hostile));
+    onlooker.sent?.(1, { type: hostile });
+    onlooker.input?.(1, { from: 'session', input: { message: { type: hostile } } });
+    story.at(1_000, { type: 'session.noticed', code: hostile, benign: false });
+  }
+  expect(await series()).toEqual(before);
+  expect(await metrics.text()).not.toContain('4155550142');
+  expect(await valueOf(metrics, 'errors_total{side="model",benign="false",code="other"}')).toBe(5);
+});
+
+test('frames are counted in, out and filled', async () => {
+  const { metrics, call } = server();
+  const { story } = call();
+  const chunk = { payload: '', bytes: 160 };
+  story.frames(220, 5).at(800, { type: 'leg.audio', sequence: 6, timestampMs: 500, chunk });
+  story.at(1_000, ...answer('a1', 'u1', 'one', 1_010)).at(1_000, ...answerEnds('a1', 'u1'));
+  expect(await valueOf(metrics, 'frames_total{path="in"}')).toBe(6);
+  expect(await valueOf(metrics, 'frames_total{path="filled"}')).toBe(20);
+  expect(await valueOf(metrics, 'frames_total{path="out"}')).toBe(51);
+});
+
+test('an answered turn is observed once, by its parts', async () => {
+  const { metrics, call } = server();
+  const { story } = call();
+  story
+    .at(1_000, { type: 'speech.started', audioMs: null })
+    .at(1_750, { type: 'speech.stopped', audioMs: null })
+    .at(1_750, { type: 'turn.committed', turn: 't1' });
+  story
+    .at(2_150, ...answer('a1', 'u1', 'one', 500))
+    .at(2_200, ...answerEnds('a1', 'u1'))
+    .at(9_000, hangUp);
+  await story.closed(9_000);
+  expect(await valueOf(metrics, 'turn_answer_seconds_count')).toBe(1);
+  expect(await valueOf(metrics, 'turn_answer_seconds_sum')).toBeCloseTo(0.4, 6);
+  expect(await valueOf(metrics, 'turn_part_seconds_sum{part="end_of_turn_wait"}')).toBeCloseTo(0.5, 6);
+  expect(await valueOf(metrics, 'turn_part_seconds_sum{part="voice_to_voice"}')).toBeCloseTo(0.9, 6);
+  expect(await valueOf(metrics, 'turn_part_seconds_count{part="carrier"}')).toBe(0);
+});
+
+test('stopping at a barge-in is timed to the end of the step, below a millisecond too', async () => {
+  const { clock, metrics, call } = server();
+  const { story } = call();
+  story.at(1_000, ...answer('a1', 'u1', 'one', 3_000)).at(2_000, { type: 'speech.started', audioMs: null });
+  // What performing the effects takes, before the stack is empty.
+  clock.ms += 0.15;
+  await Promise.resolve();
+  expect(await valueOf(metrics, 'barge_ins_total')).toBe(1);
+  expect(await valueOf(metrics, 'barge_in_stop_seconds_sum')).toBeCloseTo(0.00015, 9);
+  expect(await valueOf(metrics, 'barge_in_stop_seconds_bucket{le="0.0001"}')).toBe(0);
+  expect(await valueOf(metrics, 'barge_in_stop_seconds_bucket{le="0.0002"}')).toBe(1);
+});
+
+test('stopping at a barge-in is timed to what the model is told next, which follows the clear', async () => {
+  const { clock, metrics, call } = server();
+  const { story, onlooker } = call();
+  story.at(1_000, ...answer('a1', 'u1', 'one', 3_000)).at(2_000, { type: 'speech.started', audioMs: null });
+  clock.ms += 0.15;
+  onlooker.sent?.(2_000, { type: 'conversation.item.truncate' });
+  clock.ms += 50;
+  onlooker.sent?.(2_000, { type: 'response.create' });
+  await Promise.resolve();
+  expect(await valueOf(metrics, 'barge_in_stop_seconds_count')).toBe(1);
+  expect(await valueOf(metrics, 'barge_in_stop_seconds_sum')).toBeCloseTo(0.00015, 9);
+});
+
+test('the process says what it is, since when, and how late its loop runs', async () => {
+  const { clock, metrics } = server();
+  clock.ms += 12_500;
+  expect(await valueOf(metrics, `build_info{version="0.1.0",node="${process.version}"}`)).toBe(1);
+  expect(await valueOf(metrics, 'uptime_seconds')).toBe(12.5);
+  expect(await valueOf(metrics, 'resident_memory_bytes')).toBeGreaterThan(1e6);
+  for (const quantile of ['0.5', '0.99', '1'])
+    expect(await valueOf(metrics, `event_loop_delay_seconds{quantile="${quantile}"}`)).toBeGreaterThanOrEqual(0);
+  expect(metrics.contentType).toContain('text/plain');
+});
+
+test('two servers in one process count apart', async () => {
+  const [a, b] = [server(), server()];
+  a.metrics.rejected('full');
+  expect(await valueOf(a.metrics, 'sessions_rejected_total{reason="full"}')).toBe(1);
+  expect(await valueOf(b.metrics, 'sessions_rejected_total{reason="full"}')).toBe(0);
+});

@@ -1,0 +1,354 @@
+// The whole product on loopback: the real server, the faithful phone and the simulator. Every run ends with `close`, which
+// looks at everything each call left behind: nothing live, a record, a tape that replays to the same decisions, no secret
+// in the log.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import webhooks from 'twilio/lib/webhooks/webhooks.js';
+import { expect } from 'vitest';
+import { WebSocket } from 'ws';
+import type { Agent } from '../../src/agent/agent.ts';
+import { loadAgents } from '../../src/agent/load.ts';
+import type { CallFacts } from '../../src/call/feed.ts';
+import { END_REASONS } from '../../src/call/termination.ts';
+import { type Clock, realClock } from '../../src/clock.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/log.ts';
+import type { CallRecord } from '../../src/record/call-record.ts';
+import { readRecord } from '../../src/record/record.ts';
+import { callParams, newSid } from '../../src/replay/call-params.ts';
+import { cutClip, readClip } from '../../src/replay/caller-track.ts';
+import { foldTape } from '../../src/replay/fold.ts';
+import { type PhoneCall, placeCall } from '../../src/replay/phone.ts';
+import type { PhoneOptions } from '../../src/replay/phone-options.ts';
+import { type Server, startServer } from '../../src/server.ts';
+import type { SessionOptions } from '../../src/simulator/options.ts';
+import type { Simulator } from '../../src/simulator/server.ts';
+import type { SimulatedSession } from '../../src/simulator/session.ts';
+import { parseTape, type Tape } from '../../src/tape/tape.ts';
+import { expectClientMessage } from '../realtime/openai/client-schema.ts';
+
+export interface E2eOptions {
+  /** Changes to the sample agent. */
+  agent?: Partial<Agent> | ((sample: Agent) => Partial<Agent>);
+  /** How the simulated model behaves, or by the n-th connection attempt (from 1). */
+  simulator?: SessionOptions | ((n: number) => SessionOptions);
+  config?: Partial<Config>;
+  clock?: Clock;
+  /** False: the tapes are not replayed at the end. Default true. */
+  foldTapes?: boolean;
+  /** Tells of every call as it is admitted. */
+  admitted?: (facts: CallFacts) => void;
+}
+
+/** One line of the server's log. */
+export interface LogLine {
+  level: string;
+  msg: string;
+  [field: string]: unknown;
+}
+
+const AGENTS_DIR = fileURLToPath(new URL('../../agents', import.meta.url));
+const CALLS = fileURLToPath(new URL('../fixtures/calls', import.meta.url));
+
+/** After the last phone has hung up, everything must be gone within this. */
+const GONE_WITHIN_MS = 5_000;
+
+let loading: Promise<Agent> | undefined;
+
+/** The agent of agents/clinic.yaml, loaded once; it is frozen. */
+export const sampleAgent = (): Promise<Agent> =>
+  (loading ??= loadAgents(AGENTS_DIR, readConfig({})).then(([agent]) => agent as Agent));
+
+/** PCMU of a recorded caller, cut to a part of it. */
+export const recorded = (file: string, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Uint8Array =>
+  cutClip(readClip(join(CALLS, file)), fromMs, toMs);
+
+/** Path of a recorded caller. */
+export const recordedPath = (file: string): string => join(CALLS, file);
+
+/** "What's the weather like?": 1.2 s of speech that begins at once. */
+export const question = (): Uint8Array => recorded('q-weather-short.wav', 0, 1_300);
+/** "Turn on the lamp.": 0.9 s of speech that begins at once. */
+export const interruption = (): Uint8Array => recorded('cmd-turn-on-lamp.wav', 430, 1_400);
+
+/** The promise, or a failure that says what did not happen in time. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = realClock.at(realClock.nowMs() + ms, () => reject(new Error(`not within ${ms} ms: ${what}`)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    cancel();
+  }
+}
+
+export class E2e {
+  readonly server: Server;
+  readonly simulator: Simulator;
+  readonly agent: Agent;
+  readonly config: Config;
+  readonly logLines: LogLine[];
+  /** Every call let in, in order. */
+  readonly admitted: readonly CallFacts[];
+  readonly phones: PhoneCall[] = [];
+  /** Texts that must be in no line of the log. */
+  readonly secrets = new Set<string>();
+  readonly #foldTapes: boolean;
+
+  constructor(parts: {
+    server: Server;
+    agent: Agent;
+    config: Config;
+    logLines: LogLine[];
+    admitted: readonly CallFacts[];
+    foldTapes: boolean;
+  }) {
+    this.server = parts.server;
+    this.simulator = parts.server.simulator as Simulator;
+    this.agent = parts.agent;
+    this.config = parts.config;
+    this.logLines = parts.logLines;
+    this.admitted = parts.admitted;
+    this.#foldTapes = parts.foldTapes;
+    this.secrets.add(parts.server.authToken);
+  }
+
+  /** Places a call; it is bounded to a minute. */
+  call(options: Partial<PhoneOptions> = {}): PhoneCall {
+    const { origin, publicUrl, authToken } = this.server;
+    const phone = placeCall({ server: origin, publicUrl, authToken, maxMs: 60_000, ...options });
+    this.phones.push(phone);
+    return phone;
+  }
+
+  /** The n-th session of the simulator (from 0), live or past. */
+  session(n = 0): Promise<SimulatedSession> {
+    const { promise, resolve } = Promise.withResolvers<SimulatedSession>();
+    const stop = this.simulator.onSession(() => give());
+    const give = (): void => {
+      const session = this.simulator.sessions[n];
+      if (!session) return;
+      stop();
+      resolve(session);
+    };
+    give();
+    return within(10_000, `session ${n} of the simulator`, promise);
+  }
+
+  /** The id of the admitted call behind a carrier call. */
+  callId(carrierCallId: string): string {
+    const facts = this.admitted.find(({ incoming }) => incoming.carrierCallId === carrierCallId);
+    if (!facts) throw new Error(`the call ${carrierCallId} was not let in`);
+    return facts.opening.callId;
+  }
+
+  /** The record of a call, once the call is closed. */
+  async record(carrierCallId: string): Promise<CallRecord> {
+    const callId = this.callId(carrierCallId);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = this.server.records.onRecord((record) => {
+      if (record.callId === callId) resolve();
+    });
+    try {
+      const early = await readRecord(this.config.dataDir, callId);
+      if (early) return early;
+      await within(GONE_WITHIN_MS, `the record of ${callId}`, promise);
+    } finally {
+      stop();
+    }
+    return (await readRecord(this.config.dataDir, callId)) as CallRecord;
+  }
+
+  async tape(carrierCallId: string): Promise<Tape> {
+    return this.#tapeOf(this.callId(carrierCallId));
+  }
+
+  /** The recorded audio of a call, or null. */
+  audioFile(carrierCallId: string): Promise<Buffer | null> {
+    const path = join(this.config.dataDir, 'calls', this.callId(carrierCallId), 'audio.wav');
+    return readFile(path).catch(() => null);
+  }
+
+  /** The sum of all samples of a metric whose labels are these; 0 for none. */
+  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+    const response = await fetch(`${this.server.origin}/metrics`);
+    return sumOf(await response.text(), name, labels);
+  }
+
+  warnings(): LogLine[] {
+    return this.logLines.filter(({ level }) => level === 'warn');
+  }
+
+  /** Ends the run without looking at what it left. */
+  async abandon(): Promise<void> {
+    for (const phone of this.phones) phone.hangUp();
+    await this.server.close();
+    await rm(this.config.dataDir, { recursive: true, force: true });
+  }
+
+  /** Waits for every call to be over and checks what is left of each; then everything is closed. */
+  async close(): Promise<void> {
+    await Promise.all(this.phones.map((phone) => within(90_000, 'the end of a call', phone.ended)));
+    const { calls } = this.server;
+    await within(GONE_WITHIN_MS, `the end of ${calls.live} calls`, this.server.drain(60_000));
+    expect(calls.live).toBe(0);
+    expect(calls.waitingTokens).toBe(0);
+    await this.#checkSessions();
+    await Promise.all(this.admitted.map((facts) => this.#checkCall(facts.opening.callId)));
+    this.#checkLog();
+    await this.abandon();
+  }
+
+  async #checkSessions(): Promise<void> {
+    for (const session of this.simulator.sessions) {
+      if (!session.closed) await within(GONE_WITHIN_MS, 'the end of a session', session.next('closed'));
+      expect(session.errorsSent, 'error events provoked').toEqual([]);
+      for (const { event } of session.clientEvents) expectClientMessage(event);
+    }
+  }
+
+  async #checkCall(callId: string): Promise<void> {
+    const record = await readRecord(this.config.dataDir, callId);
+    expect(END_REASONS).toContain(record?.end.reason);
+    if (!this.#foldTapes) return;
+    const tape = await this.#tapeOf(callId);
+    expect(tape).toMatchObject({ complete: true, cutOff: false });
+    const fold = foldTape(tape);
+    expect(fold.report, 'the tape replays to other decisions').toBeNull();
+    expect(fold).toMatchObject({ identical: true, faults: [], termination: { reason: record?.end.reason } });
+  }
+
+  async #tapeOf(callId: string): Promise<Tape> {
+    return parseTape(await readFile(join(this.config.dataDir, 'calls', callId, 'tape.jsonl'), 'utf8'));
+  }
+
+  #checkLog(): void {
+    for (const phone of this.phones) for (const token of tokensOf(phone)) this.secrets.add(token);
+    for (const line of this.logLines) {
+      const text = JSON.stringify(line);
+      expect(text, 'a telephone number').not.toMatch(/\+\d{6,}/);
+      expect(text, 'a signature').not.toMatch(/[A-Za-z0-9+/]{27}=/);
+      expect(text, 'an address with a token').not.toMatch(/\/media\/[^":[]/);
+      for (const secret of this.secrets) expect(text).not.toContain(secret);
+    }
+  }
+}
+
+/** Starts the product; the caller closes it. */
+export async function startE2e(options: E2eOptions = {}): Promise<E2e> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'trunkline-e2e-'));
+  const sample = await sampleAgent();
+  const agent = { ...sample, ...(typeof options.agent === 'function' ? options.agent(sample) : options.agent) };
+  const config = { ...readConfig({ PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir }), ...options.config };
+  const logLines: LogLine[] = [];
+  const admitted: CallFacts[] = [];
+  const server = await startServer({
+    config,
+    log: createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(JSON.parse(line)) } }),
+    agents: [agent],
+    ...(options.clock ? { clock: options.clock } : {}),
+    onlookers: [
+      (facts) => {
+        admitted.push(facts);
+        options.admitted?.(facts);
+        return null;
+      },
+    ],
+    simulator: { ...(options.simulator ? { session: options.simulator } : {}) },
+  });
+  return new E2e({ server, agent, config, logLines, admitted, foldTapes: options.foldTapes ?? true });
+}
+
+/** Runs `body` against a server of its own, then checks what every call left. A failure of `body` is what is reported. */
+export async function withE2e<T>(options: E2eOptions, body: (e2e: E2e) => Promise<T>): Promise<T> {
+  const e2e = await startE2e(options);
+  try {
+    const result = await body(e2e);
+    await e2e.close();
+    return result;
+  } finally {
+    await e2e.abandon();
+  }
+}
+
+/** The media tokens that a phone was given. */
+export const tokensOf = (phone: PhoneCall): string[] =>
+  phone.verbs.flatMap(({ children }) =>
+    children.flatMap(({ attributes }) => attributes['url']?.split('/media/')[1] ?? []),
+  );
+
+// --- the carrier by hand, for what a phone never does
+
+/** How a request is signed: with the server's token unless told otherwise; null sends no signature. */
+export interface ByHand {
+  token?: string | null;
+  contentType?: string;
+  /** Instead of the parameters as a form. */
+  body?: string;
+  /** Instead of the signature. */
+  signature?: string;
+}
+
+/** The parameters of a call's webhooks. */
+export const webhookParams = (callSid = newSid('CA'), from = '+15005550006', to = '+15005550001') =>
+  callParams({ callSid, accountSid: newSid('AC'), from, to }, 'ringing');
+
+/** Posts a webhook. */
+export async function post(e2e: E2e, path: string, params: Record<string, string>, by: ByHand = {}) {
+  const { origin, publicUrl, authToken } = e2e.server;
+  const { token = authToken, contentType = 'application/x-www-form-urlencoded' } = by;
+  const signature =
+    by.signature ?? (token === null ? null : webhooks.getExpectedTwilioSignature(token, publicUrl + path, params));
+  const response = await fetch(origin + path, {
+    method: 'POST',
+    headers: { 'content-type': contentType, ...(signature === null ? {} : { 'x-twilio-signature': signature }) },
+    body: by.body ?? new URLSearchParams(params).toString(),
+  });
+  return { status: response.status, type: response.headers.get('content-type') ?? '', body: await response.text() };
+}
+
+/** The media URL in a TwiML answer. */
+export function mediaUrl(twiml: string): string {
+  const url = /<Stream[^>]*url="([^"]+)"/.exec(twiml)?.[1];
+  if (url === undefined) throw new Error(`no <Stream> in ${twiml}`);
+  return url;
+}
+
+/** How an upgrade was answered; the socket is there after a 101. */
+export interface Upgrade {
+  status: number;
+  socket: WebSocket | null;
+  /** Resolves with the close code of an accepted socket. */
+  closed: Promise<number>;
+}
+
+/** Asks for a media socket. */
+export function upgrade(e2e: E2e, url: string, by: ByHand = {}): Promise<Upgrade> {
+  const { token = e2e.server.authToken } = by;
+  const signature = by.signature ?? (token === null ? null : webhooks.getExpectedTwilioSignature(token, url, {}));
+  const socket = new WebSocket(url, {
+    headers: signature === null ? {} : { 'x-twilio-signature': signature },
+    perMessageDeflate: false,
+  });
+  const { promise, resolve } = Promise.withResolvers<Upgrade>();
+  const closed = new Promise<number>((done) => socket.on('close', done));
+  socket.on('error', () => {});
+  socket.on('open', () => resolve({ status: 101, socket, closed }));
+  socket.on('unexpected-response', (request, response) => {
+    request.destroy();
+    resolve({ status: response.statusCode ?? 0, socket: null, closed });
+  });
+  return within(5_000, 'an answer to the upgrade', promise);
+}
+
+/** The sum of all samples of a metric whose labels are these. */
+export function sumOf(text: string, name: string, labels: Record<string, string>): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter((line) => wanted.every((pair) => line.includes(pair)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
