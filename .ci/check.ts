@@ -28,7 +28,10 @@ const RULES: Rule[] = [
   ['import directions', () => refusedImports(new Map(inFolder('src')))],
   ['nothing outside the repository', () => paths.flatMap((path) => outsidePaths(path, textOf(path) ?? ''))],
   ['lockfile', () => [...lockfileFaults(textOf('package-lock.json') ?? ''), ...npmrcFaults(textOf('.npmrc') ?? '')]],
-  ['opening comments', () => [...code].flatMap(([path, text]) => (path.startsWith('test/') ? [] : missingOpening(path, text)))],
+  [
+    'opening comments',
+    () => [...code].flatMap(([path, text]) => (path.startsWith('test/') ? [] : missingOpening(path, text))),
+  ],
   [
     'no focused or unexplained skipped tests',
     () => inFolder('test').flatMap(([path, text]) => focusedTests(path, text)),

@@ -57,13 +57,16 @@ if (!command) {
   try {
     process.loadEnvFile('.env');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') process.stderr.write(`.env cannot be read: ${String(error)}\n`);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      process.stderr.write(`.env cannot be read: ${String(error)}\n`);
   }
   try {
     await command.run(args);
   } catch (error) {
     // What an operator can mend is said in a sentence; everything else is a bug and shows where it is.
-    process.stderr.write(error instanceof TrunklineError ? `${error.message}\n` : `${(error as Error)?.stack ?? String(error)}\n`);
+    process.stderr.write(
+      error instanceof TrunklineError ? `${error.message}\n` : `${(error as Error)?.stack ?? String(error)}\n`,
+    );
     process.exitCode = 1;
     // A half-built server must not keep the process.
     setTimeout(() => process.exit(1), 100).unref();

@@ -24,7 +24,9 @@ export async function serve(): Promise<void> {
   );
   if (config.twilioAuthToken === null) {
     // Not through the log: it would be censored there, and rightly.
-    process.stderr.write(`No TWILIO_AUTH_TOKEN: webhooks must be signed with this process's own token ${server.authToken}\n`);
+    process.stderr.write(
+      `No TWILIO_AUTH_TOKEN: webhooks must be signed with this process's own token ${server.authToken}\n`,
+    );
   }
   if (config.publicUrl === null) {
     process.stderr.write(`No PUBLIC_URL: carriers cannot reach ${server.publicUrl}; the built-in phone can\n`);

@@ -193,9 +193,7 @@ function addProbes(app: FastifyInstance, calls: Calls, metrics: Metrics): void {
     const status = calls.draining ? 'draining' : calls.full ? 'full' : 'ready';
     return reply.code(status === 'ready' ? 200 : 503).send({ status, live: calls.live });
   });
-  app.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.text()),
-  );
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
 }
 
 async function makeDataDir(dir: string): Promise<void> {

@@ -129,9 +129,7 @@ export class Calls implements CallIntake {
   #refuse(reason: RefusalReason): Admission {
     this.#options.watch.refused(reason);
     const answer: NextStep =
-      reason === 'no_agent'
-        ? { do: 'say_and_hang_up', text: 'This number is not in service.' }
-        : { do: 'reject_busy' };
+      reason === 'no_agent' ? { do: 'say_and_hang_up', text: 'This number is not in service.' } : { do: 'reject_busy' };
     return { outcome: 'refused', reason, answer };
   }
 
@@ -222,7 +220,10 @@ export class Calls implements CallIntake {
   }
 
   async status(carrier: string, status: CallStatus): Promise<void> {
-    await this.#options.store.update(carrier, status.carrierCallId, (c) => ({ ...c, statuses: [...c.statuses, status].slice(-50) }));
+    await this.#options.store.update(carrier, status.carrierCallId, (c) => ({
+      ...c,
+      statuses: [...c.statuses, status].slice(-50),
+    }));
     const live = this.#byCarrierCall.get(carrierKey(carrier, status.carrierCallId));
     // The media socket may still look open after the caller went (a lost close): the callback ends the call too.
     if (status.final && live)

@@ -22,7 +22,8 @@ export function end(d: Draft<CallState>, termination: Termination, next: NextSte
   for (const [toolCall, tool] of Object.entries(state.tools))
     if (tool === 'running') cause(d, { do: 'tool.abort', toolCall });
   settle(d as Draft, ledger.stopAll(state.playback, d.atMs).notes);
-  for (const timer of Object.keys(state.timers) as (keyof typeof state.timers)[]) cause(d, { do: 'timer.clear', timer });
+  for (const timer of Object.keys(state.timers) as (keyof typeof state.timers)[])
+    cause(d, { do: 'timer.clear', timer });
   cause(d, { do: 'leg.close', next });
   if (state.session !== 'gone') cause(d, { do: 'session.close' });
   cause(d, { do: 'call.end', termination });

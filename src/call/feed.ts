@@ -19,9 +19,7 @@ export interface CallFacts {
 }
 
 /** Something from outside, as the machines got it. `session` inputs are the model adapter's own, opaque here. */
-export type FeedInput =
-  | { from: 'call'; event: UnstampedEvent }
-  | { from: 'session'; input: unknown };
+export type FeedInput = { from: 'call'; event: UnstampedEvent } | { from: 'session'; input: unknown };
 
 /** Watches one call. Every method is optional; all are called synchronously and must return at once. */
 export interface Onlooker {

@@ -202,7 +202,16 @@ export function markPlayed(p: Playback, mark: string, atMs: number): [Playback, 
   const ended = new Set(p.marks.slice(0, index + 1).map((m) => m.ends));
   const done = p.tracks.filter((t) => ended.has(t.utterance));
   // The carrier says so: all that was sent of them has sounded, whatever the clock thinks.
-  const notes = done.map((t) => settled({ ...p, segments: [{ utterance: t.utterance, fromByte: 0, toByte: t.sent, startsAtMs: Number.NEGATIVE_INFINITY }] }, t, atMs));
+  const notes = done.map((t) =>
+    settled(
+      {
+        ...p,
+        segments: [{ utterance: t.utterance, fromByte: 0, toByte: t.sent, startsAtMs: Number.NEGATIVE_INFINITY }],
+      },
+      t,
+      atMs,
+    ),
+  );
   return [
     {
       ...next,

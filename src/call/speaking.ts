@@ -61,7 +61,15 @@ export function endUtterance(d: Draft, utterance: string): void {
 
 /** Queues a recorded clip as an utterance of its own. */
 export function playClip(d: Draft, utterance: string, bytes: number, isProtected: boolean): void {
-  const track = { utterance, answer: null, protected: isProtected, received: bytes, sent: 0, complete: true, lost: null };
+  const track = {
+    utterance,
+    answer: null,
+    protected: isProtected,
+    received: bytes,
+    sent: 0,
+    complete: true,
+    lost: null,
+  };
   change(d, { playback: ledger.openTrack(d.state.playback, track) });
   pump(d);
 }
@@ -105,8 +113,8 @@ export function settle(d: Draft, notes: readonly SettledUtterance[]): void {
     const { greeting } = d.state.policy;
     if (note.utterance !== GREETING_CLIP || greeting?.by !== 'clip' || d.state.session === 'gone') continue;
     const words = greeting.text.split(/\s+/);
-    const heardWords = note.outcome === 'heard' ? words.length : Math.floor((words.length * note.heardMs) / note.receivedMs);
-    if (heardWords > 0)
-      cause(d, { do: 'session.tell', role: 'assistant', text: words.slice(0, heardWords).join(' ') });
+    const heardWords =
+      note.outcome === 'heard' ? words.length : Math.floor((words.length * note.heardMs) / note.receivedMs);
+    if (heardWords > 0) cause(d, { do: 'session.tell', role: 'assistant', text: words.slice(0, heardWords).join(' ') });
   }
 }

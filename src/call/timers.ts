@@ -34,9 +34,7 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
     case 'media':
       return connected ? null : state.admittedAtMs + policy.mediaWaitMs;
     case 'pace':
-      return connected && ledger.hasUnsent(playback)
-        ? playback.queueEndsAtMs - policy.maxAheadMs + PACE_STEP_MS
-        : null;
+      return connected && ledger.hasUnsent(playback) ? playback.queueEndsAtMs - policy.maxAheadMs + PACE_STEP_MS : null;
     case 'stall':
       return connected && state.session !== 'gone' ? stallDueMs(state) : null;
     case 'silence':

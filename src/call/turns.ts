@@ -73,7 +73,8 @@ export function answerSounds(d: Draft): void {
 export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
   const { answer, owedSinceMs, failures } = d.state.turn;
   // An answer that began after the debt, and ended whole, has paid it, with words or without.
-  const paid = event.status === 'completed' && owedSinceMs !== null && answer !== null && answer.startedAtMs >= owedSinceMs;
+  const paid =
+    event.status === 'completed' && owedSinceMs !== null && answer !== null && answer.startedAtMs >= owedSinceMs;
   changeTurn(d, { answer: null, lastActivityMs: d.atMs, owedSinceMs: paid ? null : owedSinceMs });
   if (event.status !== 'failed') return;
   if (failures >= 1) {

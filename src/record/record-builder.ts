@@ -390,7 +390,6 @@ const callerTurn = (speechStartAtMs: number | null): DraftCallerTurn => ({
   latency: null,
 });
 
-
 /** Counts by name; beyond the bound all new names are one. */
 function count(counts: Map<string, number>, name: string): void {
   const key = counts.has(name) || counts.size < MAX_NAMES ? name.slice(0, 100) : 'other';

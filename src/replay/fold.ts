@@ -9,7 +9,7 @@ import { Feed, type FeedInput, type Onlooker } from '../call/feed.ts';
 import { Shelf } from '../call/shelf.ts';
 import type { Termination } from '../call/termination.ts';
 import type { CarrierLeg, LegEvent } from '../carrier/carrier.ts';
-import type { DialogueConfig, DialogueInput } from '../realtime/openai/dialogue.ts';
+import type { DialogueConfig, DialogueInput } from '../realtime/openai/dialogue-state.ts';
 import { OpenAiSession } from '../realtime/openai/session.ts';
 import { reviveAudio, type Tape, type TapeEntry, TapePrinter } from '../tape/tape.ts';
 import { VirtualClock } from './virtual-clock.ts';

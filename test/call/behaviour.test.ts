@@ -5,7 +5,12 @@ import type { ToolOutcome } from '../../src/tools/tool.ts';
 import { VirtualLine, type VirtualLineOptions } from '../support/virtual-line.ts';
 
 const modelGreeting = { by: 'model', say: 'Say exactly this: "Hello."', protected: false } as const;
-const clipGreeting = { by: 'clip', bytes: 16_000, text: 'Thank you for calling our small office', protected: false } as const;
+const clipGreeting = {
+  by: 'clip',
+  bytes: 16_000,
+  text: 'Thank you for calling our small office',
+  protected: false,
+} as const;
 
 function answered(options: VirtualLineOptions = {}): VirtualLine {
   const line = new VirtualLine(options);
@@ -54,7 +59,10 @@ describe('answering', () => {
     expect(played(line)[0]).toMatchObject({ utterance: 'clip:greeting', fromByte: 0 });
     line.advance(2_500);
     const [told] = requests(line, 'conversation.item.create');
-    expect(told?.item).toMatchObject({ role: 'assistant', content: [{ type: 'output_text', text: clipGreeting.text }] });
+    expect(told?.item).toMatchObject({
+      role: 'assistant',
+      content: [{ type: 'output_text', text: clipGreeting.text }],
+    });
   });
 
   test('of an interrupted recorded greeting only the heard words are put into the conversation', () => {
@@ -114,7 +122,12 @@ describe('hearing', () => {
 
   test('a repeated frame is dropped', () => {
     const line = answered();
-    const frame = { type: 'leg.audio', sequence: 7, timestampMs: 100, chunk: { payload: Buffer.alloc(160).toString('base64'), bytes: 160 } } as const;
+    const frame = {
+      type: 'leg.audio',
+      sequence: 7,
+      timestampMs: 100,
+      chunk: { payload: Buffer.alloc(160).toString('base64'), bytes: 160 },
+    } as const;
     line.report({ ...frame });
     line.report({ ...frame });
     expect(line.model.appendedBytes).toBe(160);
@@ -258,7 +271,10 @@ describe('ending', () => {
     line.model.plans.push({ ...goodbye, items: [] }, { items: [{ ms: 1_000 }] });
     callerTurn(line);
     line.until(() => line.legClosed);
-    expect(requests(line, 'response.create')[0]?.response).toMatchObject({ instructions: 'Say goodbye.', tool_choice: 'none' });
+    expect(requests(line, 'response.create')[0]?.response).toMatchObject({
+      instructions: 'Say goodbye.',
+      tool_choice: 'none',
+    });
     expect(line.heardMs(1)).toBe(1_000);
     expect(line.termination?.reason).toBe('agent_goodbye');
   });
@@ -332,18 +348,19 @@ describe('never silent', () => {
   const apologyHeardAt = (line: VirtualLine): number | undefined =>
     line.buffer.heard(line.clock.nowMs()).find((s) => s.bytes.includes(Buffer.alloc(160, 0x55)))?.atMs;
 
-  test.each([
-    { fault: 'lost', strike: (line: VirtualLine) => line.model.lose(), reason: 'model_lost' },
-  ])('a model that is $fault in mid-call: apology at once, then the next step of the agent file', ({ strike, reason }) => {
-    const line = answered({ policy: { afterFailure: { do: 'forward', to: '+15550100' } } });
-    const at = line.clock.nowMs();
-    strike(line);
-    line.until(() => line.legClosed, 10_000);
-    expect((apologyHeardAt(line) as number) - at).toBeLessThan(50);
-    expect(line.termination?.reason).toBe(reason);
-    expect(line.nexts).toEqual([{ do: 'forward', to: '+15550100' }]);
-    expectGone(line);
-  });
+  test.each([{ fault: 'lost', strike: (line: VirtualLine) => line.model.lose(), reason: 'model_lost' }])(
+    'a model that is $fault in mid-call: apology at once, then the next step of the agent file',
+    ({ strike, reason }) => {
+      const line = answered({ policy: { afterFailure: { do: 'forward', to: '+15550100' } } });
+      const at = line.clock.nowMs();
+      strike(line);
+      line.until(() => line.legClosed, 10_000);
+      expect((apologyHeardAt(line) as number) - at).toBeLessThan(50);
+      expect(line.termination?.reason).toBe(reason);
+      expect(line.nexts).toEqual([{ do: 'forward', to: '+15550100' }]);
+      expectGone(line);
+    },
+  );
 
   test('lost while it speaks: what is queued plays out and the apology follows without a gap', () => {
     const line = answered();
@@ -406,7 +423,10 @@ describe('keys', () => {
       line.advance(200);
     }
     const [told] = requests(line, 'conversation.item.create');
-    expect(told?.item).toMatchObject({ role: 'user', content: [{ type: 'input_text', text: '[The caller pressed keys: 1 2 #]' }] });
+    expect(told?.item).toMatchObject({
+      role: 'user',
+      content: [{ type: 'input_text', text: '[The caller pressed keys: 1 2 #]' }],
+    });
     expect(requests(line, 'response.create')).toHaveLength(1);
   });
 

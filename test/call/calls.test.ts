@@ -172,7 +172,9 @@ test('simultaneous webhooks do not get past the bound together', async () => {
 });
 
 test('an agent has a bound of its own, and a number that no agent answers is told so', async () => {
-  const { calls } = desk({ agents: [agent({ answers: ['+15550001111'], limits: { ...agent().limits, maxConcurrentCalls: 1 } })] });
+  const { calls } = desk({
+    agents: [agent({ answers: ['+15550001111'], limits: { ...agent().limits, maxConcurrentCalls: 1 } })],
+  });
   await calls.admit(incoming('CA1'));
   expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'full' });
   expect(await calls.admit(incoming('CA3', '+19990000000'))).toMatchObject({
@@ -191,7 +193,13 @@ test('draining lets nobody in and ends when the last call is over', async () => 
   });
   expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'draining' });
   expect(drained).toBe(false);
-  await calls.status('twilio', { carrierCallId: 'CA1', status: 'completed', final: true, durationSeconds: 3, sequence: 0 });
+  await calls.status('twilio', {
+    carrierCallId: 'CA1',
+    status: 'completed',
+    final: true,
+    durationSeconds: 3,
+    sequence: 0,
+  });
   await drain;
   expect(calls.live).toBe(0);
 });

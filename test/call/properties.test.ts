@@ -13,7 +13,17 @@ const on = { leg: 'l1', session: 's1', epoch: 1 };
 const utterance = fc.constantFrom('u1', 'u2', 'u3');
 const answer = fc.constantFrom('r1', 'r2');
 const toolCall = fc.constantFrom('c1', 'c2');
-const timer = fc.constantFrom('media', 'pace', 'stall', 'silence', 'farewell', 'duration', 'keypad', 'input', 'barge_in');
+const timer = fc.constantFrom(
+  'media',
+  'pace',
+  'stall',
+  'silence',
+  'farewell',
+  'duration',
+  'keypad',
+  'input',
+  'barge_in',
+);
 const chunk = fc.integer({ min: 1, max: 40 }).map((frames) => ({ payload: '', bytes: frames * 100 }));
 
 /** Any event, in any order: much of it nonsense, as a broken peer would send. */
@@ -34,7 +44,13 @@ const anyEvent = fc.oneof(
   fc.record({ type: fc.constant('utterance.started'), utterance, answer }),
   fc.record({ type: fc.constant('utterance.audio'), utterance, chunk }),
   fc.record({ type: fc.constant('utterance.ended'), utterance }),
-  fc.record({ type: fc.constant('tool.called'), toolCall, name: fc.constantFrom('look', 'end_call'), arguments: fc.constant('{}'), answer }),
+  fc.record({
+    type: fc.constant('tool.called'),
+    toolCall,
+    name: fc.constantFrom('look', 'end_call'),
+    arguments: fc.constant('{}'),
+    answer,
+  }),
   fc.record({ type: fc.constant('tool.settled'), toolCall, status: fc.constant('ok'), output: fc.constant('x') }),
   fc.record({
     type: fc.constant('answer.ended'),
@@ -43,11 +59,22 @@ const anyEvent = fc.oneof(
     detail: fc.constant(''),
   }),
   fc.record({ type: fc.constant('timer.fired'), timer }),
-  fc.constant({ type: 'usage.reported', usage: { source: 's', what: 'answer', model: 'm', unit: 'seconds', seconds: 1 } }),
+  fc.constant({
+    type: 'usage.reported',
+    usage: { source: 's', what: 'answer', model: 'm', unit: 'seconds', seconds: 1 },
+  }),
 );
 const rareEvent = fc.oneof(
-  fc.record({ type: fc.constant('leg.closed'), cause: fc.constantFrom('caller_hung_up', 'socket_lost'), detail: fc.constant('') }),
-  fc.record({ type: fc.constant('session.closed'), cause: fc.constantFrom('lost', 'refused'), detail: fc.constant('') }),
+  fc.record({
+    type: fc.constant('leg.closed'),
+    cause: fc.constantFrom('caller_hung_up', 'socket_lost'),
+    detail: fc.constant(''),
+  }),
+  fc.record({
+    type: fc.constant('session.closed'),
+    cause: fc.constantFrom('lost', 'refused'),
+    detail: fc.constant(''),
+  }),
   fc.constant({ type: 'call.asked_to_end', reason: 'drained' }),
 );
 const script = fc.array(
@@ -61,7 +88,12 @@ const policies = fc.constantFrom(
 );
 const capabilities = fc.record({ answersTurns: fc.boolean(), detectsTurns: fc.boolean() });
 
-function runCore(policy: ReturnType<typeof testPolicy>, caps: CallState['capabilities'], events: [UnstampedEvent, number][], check: (before: CallState, event: CallEvent, after: CallState, effects: CallEffect[]) => void): void {
+function runCore(
+  policy: ReturnType<typeof testPolicy>,
+  caps: CallState['capabilities'],
+  events: [UnstampedEvent, number][],
+  check: (before: CallState, event: CallEvent, after: CallState, effects: CallEffect[]) => void,
+): void {
   let state: CallState = admittedCall({ callId: 'c', direction: 'inbound', on, policy, capabilities: caps, atMs: 0 });
   let atMs = 0;
   for (const [event, ms] of events) {
@@ -163,34 +195,43 @@ test('whole calls with random callers: no refused truncate, nothing after a clea
     thinkMs: fc.integer({ min: 0, max: 900 }),
   });
   fc.assert(
-    fc.property(acts, fc.array(plan, { maxLength: 8 }), fc.boolean(), fc.boolean(), fc.nat(80), fc.nat(), (steps, plans, interrupts, answers, jitterMs, seed) => {
-      const line = new VirtualLine({ interrupts, answers, jitterMs, random: seededRandom(seed) });
-      line.model.plans.push(...plans);
-      line.startMedia();
-      let speaking = false;
-      let timestamp = 0;
-      for (const [what, ms] of steps) {
-        if (what === 'speak' && !speaking) {
-          speaking = true;
-          line.model.speechStarted();
-        } else if (what === 'stop' && speaking) {
-          speaking = false;
-          line.model.speechStopped();
-        } else if (what === 'digit') line.report({ type: 'leg.digit_pressed', digit: '#' });
-        else if (what === 'frame') line.frame((timestamp += 20));
-        line.advance(ms);
-      }
-      if (speaking) line.model.speechStopped();
-      line.advance(60_000);
-      expect(line.faults).toEqual([]);
-      const refused = line.model.errors.filter((code) => code !== 'conversation_already_has_active_response');
-      if (interrupts) expect(refused).toEqual([]);
-      for (const item of line.model.items) {
-        const heard = line.heardMs(item.stamp);
-        if (item.truncatedAtMs !== null) expect(Math.abs(item.truncatedAtMs - heard)).toBeLessThanOrEqual(jitterMs + 20);
-        else if (item.deleted) expect(heard).toBeLessThanOrEqual(jitterMs + 20);
-      }
-    }),
+    fc.property(
+      acts,
+      fc.array(plan, { maxLength: 8 }),
+      fc.boolean(),
+      fc.boolean(),
+      fc.nat(80),
+      fc.nat(),
+      (steps, plans, interrupts, answers, jitterMs, seed) => {
+        const line = new VirtualLine({ interrupts, answers, jitterMs, random: seededRandom(seed) });
+        line.model.plans.push(...plans);
+        line.startMedia();
+        let speaking = false;
+        let timestamp = 0;
+        for (const [what, ms] of steps) {
+          if (what === 'speak' && !speaking) {
+            speaking = true;
+            line.model.speechStarted();
+          } else if (what === 'stop' && speaking) {
+            speaking = false;
+            line.model.speechStopped();
+          } else if (what === 'digit') line.report({ type: 'leg.digit_pressed', digit: '#' });
+          else if (what === 'frame') line.frame((timestamp += 20));
+          line.advance(ms);
+        }
+        if (speaking) line.model.speechStopped();
+        line.advance(60_000);
+        expect(line.faults).toEqual([]);
+        const refused = line.model.errors.filter((code) => code !== 'conversation_already_has_active_response');
+        if (interrupts) expect(refused).toEqual([]);
+        for (const item of line.model.items) {
+          const heard = line.heardMs(item.stamp);
+          if (item.truncatedAtMs !== null)
+            expect(Math.abs(item.truncatedAtMs - heard)).toBeLessThanOrEqual(jitterMs + 20);
+          else if (item.deleted) expect(heard).toBeLessThanOrEqual(jitterMs + 20);
+        }
+      },
+    ),
     { numRuns: 150 },
   );
 });

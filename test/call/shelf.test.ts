@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { Shelf } from '../../src/call/shelf.ts';
 
 const chunkOf = (bytes: Buffer) => ({ payload: bytes.toString('base64'), bytes: bytes.length });
-const joined = (pieces: { payload: string }[]): Buffer => Buffer.concat(pieces.map((p) => Buffer.from(p.payload, 'base64')));
+const joined = (pieces: { payload: string }[]): Buffer =>
+  Buffer.concat(pieces.map((p) => Buffer.from(p.payload, 'base64')));
 
 test('whole chunks of whole frames pass as the very string that arrived', () => {
   const shelf = new Shelf();
@@ -15,20 +16,26 @@ test('whole chunks of whole frames pass as the very string that arrived', () => 
 
 test('any range of any chunks is byte-exact, padded with silence, in pieces of at most a second', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 12 }), fc.nat(), fc.nat(), fc.nat(159), (sizes, a, b, pad) => {
-      const all = Buffer.from(Array.from({ length: sizes.reduce((x, y) => x + y) }, (_, i) => (i * 31) & 0xff));
-      const shelf = new Shelf();
-      let at = 0;
-      for (const size of sizes) {
-        shelf.put('u', chunkOf(all.subarray(at, at + size)));
-        at += size;
-      }
-      const from = a % all.length;
-      const to = from + 1 + (b % (all.length - from));
-      const pieces = shelf.take('u', from, to, pad);
-      expect(joined(pieces)).toEqual(Buffer.concat([all.subarray(from, to), Buffer.alloc(pad, 0xff)]));
-      for (const piece of pieces) expect(piece.bytes).toBeLessThanOrEqual(8_000);
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 12 }),
+      fc.nat(),
+      fc.nat(),
+      fc.nat(159),
+      (sizes, a, b, pad) => {
+        const all = Buffer.from(Array.from({ length: sizes.reduce((x, y) => x + y) }, (_, i) => (i * 31) & 0xff));
+        const shelf = new Shelf();
+        let at = 0;
+        for (const size of sizes) {
+          shelf.put('u', chunkOf(all.subarray(at, at + size)));
+          at += size;
+        }
+        const from = a % all.length;
+        const to = from + 1 + (b % (all.length - from));
+        const pieces = shelf.take('u', from, to, pad);
+        expect(joined(pieces)).toEqual(Buffer.concat([all.subarray(from, to), Buffer.alloc(pad, 0xff)]));
+        for (const piece of pieces) expect(piece.bytes).toBeLessThanOrEqual(8_000);
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -177,11 +177,18 @@ export class ScriptedModel {
       if (running.stopped) return;
       const ms = Math.min(this.#o.deltaMs, planned.ms - item.producedMs);
       if (ms <= 0) {
-        this.send({ type: 'response.output_item.done', response_id: running.id, item: { id: item.id, type: 'message' } });
+        this.send({
+          type: 'response.output_item.done',
+          response_id: running.id,
+          item: { id: item.id, type: 'message' },
+        });
         return this.#after(10, () => this.#item(running, index + 1));
       }
       this.#delta(running, item, audio, ms);
-      const stalls = planned.stallAfterMs !== undefined && item.producedMs - ms < planned.stallAfterMs && item.producedMs >= planned.stallAfterMs;
+      const stalls =
+        planned.stallAfterMs !== undefined &&
+        item.producedMs - ms < planned.stallAfterMs &&
+        item.producedMs >= planned.stallAfterMs;
       this.#after(ms / this.#o.pace + (stalls ? (planned.stallMs ?? 0) : 0), delta);
     };
     delta();
@@ -202,7 +209,8 @@ export class ScriptedModel {
     running.stopped = true;
     const item = this.items.at(-1);
     if (item && item.producedMs > 0)
-      for (let i = 0; i < this.#o.lateDeltas; i++) this.#delta(running, item, stampedAudio(item.stamp, item.producedMs + 200), 200);
+      for (let i = 0; i < this.#o.lateDeltas; i++)
+        this.#delta(running, item, stampedAudio(item.stamp, item.producedMs + 200), 200);
     this.#done(running, 'cancelled', reason);
   }
 

@@ -9,7 +9,7 @@ import { Shelf } from '../../src/call/shelf.ts';
 import type { Termination } from '../../src/call/termination.ts';
 import type { AudioChunk } from '../../src/audio/chunk.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../../src/carrier/carrier.ts';
-import type { DialogueConfig } from '../../src/realtime/openai/dialogue.ts';
+import type { DialogueConfig } from '../../src/realtime/openai/dialogue-state.ts';
 import { OpenAiSession } from '../../src/realtime/openai/session.ts';
 import { PlaybackBuffer } from '../../src/replay/playback-buffer.ts';
 import { readStamps } from '../../src/simulator/stamp.ts';
@@ -112,7 +112,14 @@ export class VirtualLine {
         ]),
       ),
       openSession: (hooks) =>
-        new OpenAiSession({ config, capabilities, clock, readyWithinMs: 8_000, connect: this.model.connect, listener: hooks }),
+        new OpenAiSession({
+          config,
+          capabilities,
+          clock,
+          readyWithinMs: 8_000,
+          connect: this.model.connect,
+          listener: hooks,
+        }),
       runTool: ({ name, signal }) =>
         new Promise((resolve) => {
           if (options.runTool) options.runTool(name, resolve, signal);
@@ -181,7 +188,8 @@ export class VirtualLine {
     };
     return {
       capabilities: { maxAheadMs: 4_000 },
-      play: (chunk: AudioChunk) => this.#down(() => this.buffer.push(this.clock.nowMs(), Buffer.from(chunk.payload, 'base64'))),
+      play: (chunk: AudioChunk) =>
+        this.#down(() => this.buffer.push(this.clock.nowMs(), Buffer.from(chunk.payload, 'base64'))),
       mark: (name) => {
         outstanding.add(name);
         this.#down(() => {

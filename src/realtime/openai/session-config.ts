@@ -2,7 +2,7 @@
 // has a default for is sent: documented defaults and captured ones differ.
 import type { Agent } from '../../agent/agent.ts';
 import type { SessionCapabilities } from '../session.ts';
-import type { DialogueConfig } from './dialogue.ts';
+import type { DialogueConfig } from './dialogue-state.ts';
 
 /**
  * The families that reason: only they know some fields, and sending those to others has the whole update refused. Not

@@ -5,7 +5,8 @@ import type { AudioChunk } from '../../audio/chunk.ts';
 import type { Cancel, Clock } from '../../clock.ts';
 import type { RealtimeEvent, RealtimeRequest, RealtimeSession, SessionCapabilities } from '../session.ts';
 import type { Wire, WireClosed, WireEvents } from './connect.ts';
-import { type Dialogue, type DialogueConfig, type DialogueInput, newDialogue, stepDialogue } from './dialogue.ts';
+import { stepDialogue } from './dialogue.ts';
+import { type Dialogue, type DialogueConfig, type DialogueInput, newDialogue } from './dialogue-state.ts';
 import { type ClientMessage, parseServerMessage, printAppend } from './messages.ts';
 
 /** What a session reports to its call. */

@@ -1,13 +1,13 @@
 // A dialogue under test. Every step is checked for what must hold always: inputs and state are not touched, the state
 // survives JSON and gives the same outputs afterwards, and the API would take everything that is sent.
 import assert from 'node:assert/strict';
+import { stepDialogue } from '../../../src/realtime/openai/dialogue.ts';
 import {
   type Dialogue,
   type DialogueConfig,
   type DialogueInput,
   newDialogue,
-  stepDialogue,
-} from '../../../src/realtime/openai/dialogue.ts';
+} from '../../../src/realtime/openai/dialogue-state.ts';
 import { type ClientMessage, parseServerMessage } from '../../../src/realtime/openai/messages.ts';
 import type { HeardUtterance, RealtimeEvent, RealtimeRequest } from '../../../src/realtime/session.ts';
 import { expectClientMessage } from './client-schema.ts';
