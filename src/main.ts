@@ -1,8 +1,8 @@
 // The process that serves: configuration, logger, signals, drain, exit code; nothing else.
 import { webhookUrls } from './carrier/twilio/public-url.ts';
-import { readConfig } from './config.ts';
+import { type Config, readConfig } from './config.ts';
 import { createLogger } from './log.ts';
-import { startServer } from './server.ts';
+import { type Server, startServer } from './server.ts';
 
 /** Serves until told to stop. Errors of the boot are thrown; the command line prints them. */
 export async function serve(): Promise<void> {
@@ -10,27 +10,9 @@ export async function serve(): Promise<void> {
   const log = createLogger({ level: config.logLevel });
   for (const warning of config.warnings) log.warn({ warning }, 'configuration');
   const server = await startServer({ config, log });
-  const urls = webhookUrls(server.publicUrl);
-  log.info(
-    {
-      listening: server.origin,
-      agents: server.agents.map((a) => `${a.name}: ${a.answers.join(' ')}`),
-      model: server.simulator ? 'simulator (no OPENAI_API_KEY)' : config.openaiBaseUrl,
-      voiceWebhook: urls.voice,
-      statusWebhook: urls.status,
-      fallbackTwiml: urls.fallbackBin,
-    },
-    'ready',
-  );
-  if (config.twilioAuthToken === null) {
-    // Not through the log: it would be censored there, and rightly.
-    process.stderr.write(
-      `No TWILIO_AUTH_TOKEN: webhooks must be signed with this process's own token ${server.authToken}\n`,
-    );
-  }
-  if (config.publicUrl === null) {
-    process.stderr.write(`No PUBLIC_URL: carriers cannot reach ${server.publicUrl}; the built-in phone can\n`);
-  }
+  log.info({ listening: server.origin, agents: server.agents.length, simulated: server.simulator !== null }, 'ready');
+  // For the operator's eyes, and not through the log, which would rightly censor a token.
+  process.stderr.write(welcome(server, config));
 
   let stopping = false;
   const stop = (signal: string): void => {
@@ -55,4 +37,25 @@ export async function serve(): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
+}
+
+/** What an operator needs to know at start: who answers, and what to configure at the carrier. */
+export function welcome(server: Server, config: Config): string {
+  const urls = webhookUrls(server.publicUrl);
+  const rows: [string, string][] = [
+    ['listening', server.origin],
+    ['model', server.simulator ? 'the embedded simulator, because OPENAI_API_KEY is not set' : config.openaiBaseUrl],
+    ...server.agents.map((agent): [string, string] => ['agent', `${agent.name} answers ${agent.answers.join(', ')}`]),
+    ['call comes in', `POST ${urls.voice}`],
+    ['call status', `POST ${urls.status}`],
+    ['handler fails', `a TwiML Bin with ${urls.fallbackBin}`],
+  ];
+  if (config.publicUrl === null)
+    rows.push(['note', 'PUBLIC_URL is not set: no carrier can reach this server, only the built-in phone']);
+  if (config.twilioAuthToken === null)
+    rows.push([
+      'note',
+      `TWILIO_AUTH_TOKEN is not set: webhooks must be signed with this process's own ${server.authToken}`,
+    ]);
+  return `Trunkline\n${rows.map(([what, value]) => `  ${what.padEnd(14)} ${value}\n`).join('')}`;
 }

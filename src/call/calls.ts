@@ -26,7 +26,7 @@ import { type CallFacts, Feed, type OnlookerFactory } from './feed.ts';
 import { APOLOGY_CLIP, GREETING_CLIP } from './policy.ts';
 import { policyFor } from './policy-for.ts';
 import { Shelf } from './shelf.ts';
-import { type EndReason, type Termination, terminationOf } from './termination.ts';
+import type { EndReason, Termination } from './termination.ts';
 
 /** A model adapter as the calls need it: one per agent. */
 export interface Model {

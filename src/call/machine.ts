@@ -8,7 +8,7 @@ import type { CallEvent, TimerName } from './event.ts';
 import { fillStall, hear, silentHearing } from './hearing.ts';
 import { GREETING_CLIP } from './policy.ts';
 import { beginUtterance, endUtterance, playClip, pump, reachMark, receiveAudio } from './speaking.ts';
-import type { AwaitingMedia, CallState, LiveState } from './state.ts';
+import type { CallState } from './state.ts';
 import { terminationOf } from './termination.ts';
 import { armTimers, disarm, isDue } from './timers.ts';
 import * as turns from './turns.ts';

@@ -37,6 +37,13 @@ export class Shelf {
     if (chunk.bytes % FRAME_BYTES !== 0) kept.aligned = false;
   }
 
+  /** Bytes of model audio held now. */
+  get heldBytes(): number {
+    let held = 0;
+    for (const kept of this.#kept.values()) held += kept.bytes;
+    return held;
+  }
+
   drop(utterance: string): void {
     this.#kept.delete(utterance);
   }

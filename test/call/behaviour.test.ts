@@ -162,6 +162,20 @@ describe('speaking', () => {
     expect(line.buffer.underruns).toEqual([]);
   });
 
+  test('audio is held until it was heard or dropped, then it is gone', () => {
+    const line = answered();
+    line.model.plans.push({ items: [{ ms: 3_000 }] }, { items: [{ ms: 6_000 }] });
+    callerTurn(line);
+    line.until(() => line.heardMs(1) > 1_000);
+    expect(line.shelf.heldBytes).toBeGreaterThan(0);
+    line.advance(4_000);
+    expect(line.shelf.heldBytes).toBe(0);
+    callerTurn(line);
+    line.until(() => line.heardMs(2) > 1_000);
+    line.model.speechStarted();
+    expect(line.shelf.heldBytes).toBe(0);
+  });
+
   test('a protected greeting is heard to its end, then the caller has the floor', () => {
     const line = new VirtualLine({ policy: { greeting: { ...modelGreeting, protected: true } }, interrupts: false });
     line.model.plans.push({ items: [{ ms: 3_000 }] }, { items: [{ ms: 1_000 }] });

@@ -60,6 +60,18 @@ describe('the send clock', () => {
     expect(heardMs(next, 'u1', 1_100)).toBe(300);
   });
 
+  test('a new utterance ends the one before, whose end was lost: its tail goes out, its mark follows', () => {
+    let p = ledger.openTrack(ledger.emptyPlayback(), { ...track('u1', 137), complete: false });
+    [p] = send(p, 0);
+    p = ledger.openTrack(p, { ...track('u2', 200), complete: false });
+    const [, ranges, marks] = send(p, 10);
+    expect(ranges).toMatchObject([
+      { utterance: 'u1', fromByte: 120 * MS, toByte: 137 * MS },
+      { utterance: 'u2', fromByte: 0 },
+    ]);
+    expect(marks).toEqual(['g1.1']);
+  });
+
   test('the last frame is padded, and what follows starts after the padding', () => {
     const [p, ranges] = send(ledger.openTrack(ledger.emptyPlayback(), track('u1', 30)), 0);
     expect(ranges).toMatchObject([{ toByte: 240, padBytes: 80 }]);
@@ -88,9 +100,8 @@ describe('marks', () => {
   });
 
   test('the mark behind the last byte settles the utterance as heard, once', () => {
-    let [p] = send(ledger.openTrack(ledger.emptyPlayback(), track('u1', 300)), 0);
-    let notes;
-    [p, notes] = ledger.markPlayed(p, 'g1.1', 310);
+    const [sent] = send(ledger.openTrack(ledger.emptyPlayback(), track('u1', 300)), 0);
+    const [p, notes] = ledger.markPlayed(sent, 'g1.1', 310);
     expect(notes).toEqual([{ utterance: 'u1', outcome: 'heard', heardMs: 300, sentMs: 300, receivedMs: 300 }]);
     expect(p.tracks).toEqual([]);
     expect(ledger.markPlayed(p, 'g1.1', 320)[1]).toEqual([]);

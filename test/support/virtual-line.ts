@@ -53,6 +53,7 @@ export class VirtualLine {
   readonly clock = new FakeClock();
   readonly model: ScriptedModel;
   readonly call: Call;
+  readonly shelf: Shelf;
   readonly buffer = new PlaybackBuffer();
   readonly effects: (CallEffect & { atMs: number })[] = [];
   readonly events: CallEvent[] = [];
@@ -83,6 +84,12 @@ export class VirtualLine {
     };
     const capabilities = { answersTurns: answers, detectsTurns: true };
     const policy = testPolicy(options.policy);
+    this.shelf = new Shelf(
+      new Map([
+        [APOLOGY_CLIP, new Uint8Array(policy.apologyBytes).fill(0x55)],
+        [GREETING_CLIP, new Uint8Array(policy.greeting?.by === 'clip' ? policy.greeting.bytes : 0).fill(0x66)],
+      ]),
+    );
     this.call = new Call({
       opening: {
         callId: 'call-1',
@@ -105,12 +112,7 @@ export class VirtualLine {
         ],
         (error) => this.faults.push(error),
       ),
-      shelf: new Shelf(
-        new Map([
-          [APOLOGY_CLIP, new Uint8Array(policy.apologyBytes).fill(0x55)],
-          [GREETING_CLIP, new Uint8Array(policy.greeting?.by === 'clip' ? policy.greeting.bytes : 0).fill(0x66)],
-        ]),
-      ),
+      shelf: this.shelf,
       openSession: (hooks) =>
         new OpenAiSession({
           config,
@@ -127,6 +129,7 @@ export class VirtualLine {
       storeNext: (next) => {
         this.nexts.push(next);
         // Settles at once: virtual time does not wait for microtasks.
+        // oxlint-disable-next-line unicorn/no-thenable
         return { then: (settled: () => void) => settled() } as unknown as Promise<void>;
       },
       ended: (termination) => {
