@@ -18,6 +18,7 @@ export function change<S extends CallState>(d: Draft<S>, part: Partial<S>): void
   d.state = { ...d.state, ...part };
 }
 
+/** Replaces part of who has the floor. */
 export function changeTurn(d: Draft, part: Partial<Turn>): void {
   d.state = { ...d.state, turn: { ...d.state.turn, ...part } };
 }

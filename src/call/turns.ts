@@ -39,6 +39,7 @@ export function bargeIn(d: Draft): void {
   if (d.state.phase === 'leaving' && d.state.farewell.revocable) stay(d as Draft<Leaving>);
 }
 
+/** The caller pauses: a pending interruption was a backchannel. */
 export function callerStops(d: Draft): void {
   changeTurn(d, { callerSpeaking: false, bargeInAtMs: null, lastActivityMs: d.atMs });
 }
@@ -54,6 +55,7 @@ export function callerTurnEnds(d: Draft): void {
   askToSay(d, null);
 }
 
+/** The model begins an answer. */
 export function answerBegins(d: Draft, event: Of<'answer.started'>): void {
   changeTurn(d, { answer: { id: event.answer, startedAtMs: d.atMs, spoke: false }, lastSignMs: d.atMs });
 }
@@ -70,6 +72,7 @@ export function answerSounds(d: Draft): void {
   });
 }
 
+/** An answer is over. A failed one is asked for once more; twice in a row the model has failed. */
 export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
   const { answer, owedSinceMs, failures } = d.state.turn;
   // An answer that began after the debt, and ended whole, has paid it, with words or without.

@@ -2,6 +2,7 @@
 import { type Draft, emit, keep, KEEP_IDS, nextEventId, send, set } from './dialogue-state.ts';
 import type { ServerMessage } from './messages.ts';
 
+/** Usage of an answer, once, whatever its status: cancelled ones are billed too. */
 export function reportUsage(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
   if (!m.usage || d.s.billed.includes(m.responseId)) return;
   set(d, { billed: keep(d.s.billed, m.responseId, KEEP_IDS) });
@@ -11,6 +12,7 @@ export function reportUsage(d: Draft, m: Extract<ServerMessage, { type: 'respons
   });
 }
 
+/** Usage of a caller turn's transcription: tokens or seconds, as its model reports. */
 export function reportTranscription(d: Draft, m: Extract<ServerMessage, { type: 'transcribed' }>): void {
   transcriptionOver(d, m.itemId);
   if (!m.usage) return;
@@ -24,6 +26,7 @@ export function reportTranscription(d: Draft, m: Extract<ServerMessage, { type: 
   });
 }
 
+/** Nothing more will be billed for this turn. */
 export const transcriptionOver = (d: Draft, itemId: string): void =>
   set(d, { untranscribed: d.s.untranscribed.filter((id) => id !== itemId) });
 

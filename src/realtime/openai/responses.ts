@@ -32,6 +32,7 @@ export function requestNext(d: Draft): void {
   send(d, { type: 'response.create', event_id: eventId, response: { ...steer, metadata: { trunkline: eventId } } });
 }
 
+/** A response begins: ours, the server's own, or one out of band. */
 export function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'response.created' }>): void {
   const { active, requested } = d.s;
   if (active?.responseId === m.responseId || d.s.closedResponses.includes(m.responseId)) {
@@ -67,6 +68,7 @@ export function adopt(d: Draft, responseId: string): void {
   responseCreated(d, { type: 'response.created', responseId, outOfBand: false, tag: null });
 }
 
+/** A response is over: its usage is reported, its calls run, the next may be asked for. */
 export function responseDone(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
   const { responseId } = m;
   if (d.s.active === null && !m.outOfBand) adopt(d, responseId);

@@ -16,6 +16,7 @@ import {
 } from './dialogue-state.ts';
 import type { ServerMessage } from './messages.ts';
 
+/** A message item appears in a response: an utterance-to-be. */
 export function messageAdded(d: Draft, responseId: string, itemId: string): void {
   if (d.s.outOfBand.includes(responseId) || d.s.closedResponses.includes(responseId)) return;
   if (d.s.cutItems.includes(itemId) || d.s.items.some((i) => i.itemId === itemId)) return;
@@ -23,6 +24,7 @@ export function messageAdded(d: Draft, responseId: string, itemId: string): void
   set(d, { items: [...d.s.items, item].slice(-KEEP_ITEMS) });
 }
 
+/** Audio of an item: opens its utterance if it is the first; dropped when its response was stopped or is over. */
 export function audioArrived(d: Draft, m: Extract<ServerMessage, { type: 'audio' }>): void {
   messageAdded(d, m.responseId, m.itemId);
   if (isStopped(d, m.responseId)) return notice(d, 'late_audio');
@@ -34,6 +36,7 @@ export function audioArrived(d: Draft, m: Extract<ServerMessage, { type: 'audio'
   emit(d, { type: 'utterance.audio', utterance: utterance as string, chunk: m.chunk });
 }
 
+/** Words of an item, as the model produces them: ahead of the sound. */
 export function textArrived(d: Draft, m: Extract<ServerMessage, { type: 'text' }>): void {
   const item = d.s.items.find((i) => i.itemId === m.itemId);
   if (isStopped(d, m.responseId) || !item) return;
@@ -49,6 +52,7 @@ function openUtterance(d: Draft, item: Item, text: string | null): void {
   if (text !== null) emit(d, { type: 'utterance.text', utterance, text });
 }
 
+/** No more audio of an item will come. */
 export function finishItem(d: Draft, itemId: string): void {
   const item = d.s.items.find((i) => i.itemId === itemId);
   if (!item || item.done) return;

@@ -6,12 +6,14 @@ import { want } from './wanted.ts';
 /** The output of a call that is not carried out: the history stays well formed, and the model knows. */
 export const NOT_RUN = 'Not run: the answer ended before it was complete.';
 
+/** A function call appears. One whose response is over already is not run, and gets its output at once. */
 export function callAdded(d: Draft, responseId: string, call: FunctionCall): void {
   if (d.s.outOfBand.includes(responseId) || call.callId in d.s.calls) return;
   set(d, { calls: { ...d.s.calls, [call.callId]: { responseId, open: true, outputId: null } } });
   if (d.s.closedResponses.includes(responseId)) sendOutput(d, call.callId, NOT_RUN);
 }
 
+/** The outcome of a call goes into the conversation; after the last of a response an answer is wanted, unless `quietly`. */
 export function settleTool(d: Draft, callId: string, output: string, quietly: boolean): void {
   const call = d.s.calls[callId];
   if (!call?.open) return;
@@ -23,6 +25,7 @@ export function settleTool(d: Draft, callId: string, output: string, quietly: bo
   want(d, { say: null, outputs });
 }
 
+/** Sends a call's output; returns the id of its item. */
 export function sendOutput(d: Draft, callId: string, output: string): string {
   const call = d.s.calls[callId] as { responseId: string };
   const outputId = `item_out_${d.s.nextId}`;

@@ -4,6 +4,7 @@ import { type Draft, set, type Wanted } from './dialogue-state.ts';
 /** More than a call ever waits for. */
 const MAX_WAITING = 64;
 
+/** Queues a response to be asked for when it is our move. */
 export function want(d: Draft, wanted: Wanted): void {
   const last = d.s.queue.at(-1);
   const queue = last ? [...d.s.queue.slice(0, -1), ...joined(last, wanted)] : [wanted];
