@@ -17,11 +17,11 @@ const COMMANDS: Record<string, Command> = {
     },
   },
   demo: {
-    usage: 'demo',
+    usage: 'demo [--exit]',
     what: 'a recorded caller talks to the sample agent, all on this machine',
-    async run() {
-      const { demo } = await import('./demo.ts');
-      await demo();
+    async run(args) {
+      const { demo } = await import('./demo/demo.ts');
+      await demo(args);
     },
   },
   replay: {

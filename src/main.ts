@@ -1,18 +1,17 @@
 // The process that serves: configuration, logger, signals, drain, exit code; nothing else.
+import { loadAgents } from './agent/load.ts';
 import { webhookUrls } from './carrier/twilio/public-url.ts';
 import { type Config, readConfig } from './config.ts';
+import { TrunklineError } from './errors.ts';
 import { createLogger } from './log.ts';
 import { type Server, startServer } from './server.ts';
 
 /** Serves until told to stop. Errors of the boot are thrown; the command line prints them. */
 export async function serve(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = await readConfiguration(process.env);
   const log = createLogger({ level: config.logLevel });
   for (const warning of config.warnings) log.warn({ warning }, 'configuration');
   const server = await startServer({ config, log });
-  log.info({ listening: server.origin, agents: server.agents.length, simulated: server.simulator !== null }, 'ready');
-  // For the operator's eyes, and not through the log, which would rightly censor a token.
-  process.stderr.write(welcome(server, config));
 
   let stopping = false;
   const stop = (signal: string): void => {
@@ -37,6 +36,26 @@ export async function serve(): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
+
+  log.info({ listening: server.origin, agents: server.agents.length, simulated: server.simulator !== null }, 'ready');
+  // For the operator's eyes, and not through the log, which would rightly censor a token.
+  process.stderr.write(welcome(server, config));
+}
+
+/** The configuration; where it has faults, those of the agent files are told with them. */
+async function readConfiguration(env: NodeJS.ProcessEnv): Promise<Config> {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    const { AGENTS_DIR } = env;
+    const bounds = readConfig({});
+    const more = await loadAgents(AGENTS_DIR?.trim() || bounds.agentsDir, bounds).then(
+      () => null,
+      (fault: unknown) => fault,
+    );
+    if (!(error instanceof TrunklineError) || !(more instanceof TrunklineError)) throw error;
+    throw new TrunklineError('TRK_CONFIG', `${error.message}\n${more.message}`, { cause: error });
+  }
 }
 
 /** What an operator needs to know at start: who answers, and what to configure at the carrier. */

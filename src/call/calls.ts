@@ -17,7 +17,7 @@ import type {
   RefusalReason,
   TokenRefusal,
 } from '../carrier/carrier.ts';
-import type { Clock } from '../clock.ts';
+import type { Cancel, Clock } from '../clock.ts';
 import type { RealtimeSession, SessionCapabilities } from '../realtime/session.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import { Call, type SessionHooks, type ToolRun } from './call.ts';
@@ -65,6 +65,9 @@ export interface CallsWatch {
 /** A token not used within this is void; longer than a call waits for its media. */
 const TOKEN_LIFE_MS = 15_000;
 
+/** After its media a carrier asks what follows and reports the end; a drain waits this long for it to do so. */
+const FOLLOW_WITHIN_MS = 3_000;
+
 type TokenState = 'fresh' | 'used';
 
 interface LiveCall {
@@ -75,6 +78,8 @@ interface LiveCall {
   token: TokenState;
   tokenUntilMs: number;
   leg: CarrierLeg | null;
+  /** The carrier has said that the call is over: it will ask nothing more. */
+  final: boolean;
 }
 
 export class Calls implements CallIntake {
@@ -84,6 +89,8 @@ export class Calls implements CallIntake {
   readonly #byToken = new Map<string, LiveCall>();
   /** Admissions being decided, so that two copies of one webhook open one session. */
   readonly #deciding = new Map<string, Promise<Admission>>();
+  /** Closed calls whose carrier has still to ask what follows. */
+  readonly #following = new Map<string, Cancel>();
   #draining = false;
   #idle: (() => void) | null = null;
 
@@ -183,7 +190,7 @@ export class Calls implements CallIntake {
     const token = `${nodeId}.${randomBytes(24).toString('base64url')}`;
     const admission = { outcome: 'accepted', callId, token, facts: { callId } } as const;
     const tokenUntilMs = clock.nowMs() + TOKEN_LIFE_MS;
-    const live: LiveCall = { call, agent, incoming, admission, token: 'fresh', tokenUntilMs, leg: null };
+    const live: LiveCall = { call, agent, incoming, admission, token: 'fresh', tokenUntilMs, leg: null, final: false };
     this.#byId.set(callId, live);
     this.#byCarrierCall.set(key, live);
     this.#byToken.set(token, live);
@@ -224,16 +231,23 @@ export class Calls implements CallIntake {
       ...c,
       statuses: [...c.statuses, status].slice(-50),
     }));
-    const live = this.#byCarrierCall.get(carrierKey(carrier, status.carrierCallId));
+    const key = carrierKey(carrier, status.carrierCallId);
+    const live = this.#byCarrierCall.get(key);
     // The media socket may still look open after the caller went (a lost close): the callback ends the call too.
-    if (status.final && live)
-      live.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail: `status ${status.status}` });
+    if (!status.final) return;
+    this.#followed(key);
+    if (!live) return;
+    live.final = true;
+    live.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail: `status ${status.status}` });
   }
 
-  /** No new calls from now; resolves when the last live one is closed. Calls that still live at `untilMs` are wrapped up. */
+  /**
+   * No new calls from now; resolves when the last live one is closed and its carrier was told what follows. Calls that
+   * still live at `untilMs` are wrapped up.
+   */
   async drain(untilMs: number): Promise<void> {
     this.#draining = true;
-    if (this.live === 0) return;
+    if (this.#isIdle) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#idle = resolve;
     const cancel = this.#options.clock.at(untilMs, () => this.endAll('drained'));
@@ -260,7 +274,25 @@ export class Calls implements CallIntake {
     this.#byId.delete(live.call.callId);
     this.#byCarrierCall.delete(key);
     this.#options.watch.closed(live.call.callId);
-    if (this.live === 0) this.#idle?.();
+    const { clock } = this.#options;
+    if (live.leg && !live.final)
+      this.#following.set(
+        key,
+        clock.at(clock.nowMs() + FOLLOW_WITHIN_MS, () => this.#followed(key)),
+      );
+    if (this.#isIdle) this.#idle?.();
+  }
+
+  /** The carrier will ask nothing more about this call. */
+  #followed(key: string): void {
+    this.#following.get(key)?.();
+    this.#following.delete(key);
+    if (this.#isIdle) this.#idle?.();
+  }
+
+  /** Nothing is live, and no carrier is about to ask what follows. */
+  get #isIdle(): boolean {
+    return this.live === 0 && this.#following.size === 0;
   }
 }
 

@@ -134,6 +134,12 @@ const LEG_ENDS: Record<LegCloseCause, EndReason> = {
   our_fault: 'internal_error',
 };
 
-/** The leg went: nothing can be said any more. */
-export const endWithLeg = (d: Draft, legCause: LegCloseCause, detail: string): void =>
-  end(d, terminationOf(LEG_ENDS[legCause], detail));
+/**
+ * The leg went: nothing can be said any more. Where it was not the caller who left, the carrier still has the caller and
+ * asks what follows: what an apology under way promised, else what the agent file says for failures.
+ */
+export function endWithLeg(d: Draft, legCause: LegCloseCause, detail: string): void {
+  const { state } = d;
+  const promised = state.phase === 'leaving' ? state.farewell.next : state.policy.afterFailure;
+  end(d, terminationOf(LEG_ENDS[legCause], detail), legCause === 'caller_hung_up' ? HANG_UP : promised);
+}

@@ -37,6 +37,8 @@ const STEP = samples(1_000);
 const HEADER_EVERY = samples(5_000);
 /** Timestamps this far from the time of arrival are a clock that jumped. */
 const CLOCK_JUMPED = samples(2_000);
+/** Timestamps of frames without a gap wander by a few milliseconds and come back: so near to the last frame, it is the next. */
+const WANDER = samples(10);
 /** A burst of late frames is over by then. */
 const CAUGHT_UP_WITHIN_MS = 1_000;
 /** The caller's last frame may reach this far beyond the end of the call. */
@@ -145,9 +147,11 @@ class Recording implements Onlooker {
     if (at > now - CLOCK_JUMPED) this.#lateSinceMs = null;
     else this.#lateSinceMs ??= atMs;
     const stoodStill = this.#lateSinceMs !== null && atMs - this.#lateSinceMs >= CAUGHT_UP_WITHIN_MS;
-    if (stoodStill || at > now + CLOCK_JUMPED || at < this.#callerEnd - CLOCK_JUMPED) at = now;
-    at = Math.max(at, this.#callerEnd);
-    this.#callerZero = at - timestamp;
+    const jumped = stoodStill || at > now + CLOCK_JUMPED || at < this.#callerEnd - CLOCK_JUMPED;
+    if (jumped) at = now;
+    const isNext = this.#callerZero !== null && Math.abs(at - this.#callerEnd) < WANDER;
+    at = isNext ? this.#callerEnd : Math.max(at, this.#callerEnd);
+    if (!isNext || jumped) this.#callerZero = at - timestamp;
     this.#callerEnd = at + frame.chunk.bytes;
     this.#place(CALLER, at, Buffer.from(frame.chunk.payload, 'base64'));
   }
