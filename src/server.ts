@@ -157,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await app.listen({ port, host: config.host });
   } catch (cause) {
     await simulator?.close();
+    metrics.close();
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new TrunklineError(
       'TRK_LISTEN',

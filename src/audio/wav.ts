@@ -51,7 +51,7 @@ export function writeWav(channels: readonly Uint8Array[]): Buffer {
  * @throws WavError naming the format found and the sox line that converts it
  */
 export function readWav(file: Buffer, name = 'file'): MulawWav {
-  const fix = `convert it with: sox ${name} -r 8000 -e u-law -b 8 ${name.replace(/\.\w+$/, '')}-8k.wav`;
+  const fix = `convert it with: sox "${name}" -r 8000 -c 1 -e u-law -b 8 "${name.replace(/\.\w+$/, '')}-8k.wav"`;
   if (file.length < 12 || file.toString('latin1', 0, 4) !== 'RIFF' || file.toString('latin1', 8, 12) !== 'WAVE')
     throw new WavError(`${name} is not a WAV file; ${fix}`);
   let offset = 12;
