@@ -132,7 +132,7 @@ describe('the image', () => {
     expect(stages[0]?.instructions.map(({ rest: command }) => command)).toContain('npm ci --omit=dev --omit=optional');
     expect(rest('USER')).toMatch(/^[1-9]\d*:\d+$/);
     // The shell form would leave a shell as process 1, and SIGTERM would never reach the server.
-    expect(execForm(rest('CMD'))).toEqual(['node', 'src/trunkline.mjs', 'serve']);
+    expect(execForm(rest('CMD'))).toEqual(['node', '--max-semi-space-size=16', 'src/trunkline.mjs', 'serve']);
     expect(execForm(rest('HEALTHCHECK').replace('CMD ', '')).join(' ')).toContain('/healthz');
   });
 

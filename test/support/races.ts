@@ -206,7 +206,7 @@ export function runRace(race: Race, { strikeLaterMs = 0, ...options }: RaceOptio
   const items = line.model.items.map((item): ItemFate => {
     const { producedMs, truncatedAtMs, stamp } = item;
     const heardMs = line.heardMs(stamp);
-    const heardAtClearMs = cleared?.heardMs.get(stamp) ?? heardMs;
+    const heardAtClearMs = cleared ? (cleared.heardMs.get(stamp) ?? 0) : heardMs;
     const at = { producedMs, truncatedAtMs, heardAtClearMs, heardMs };
     if (item.deleted) return { fate: 'deleted', ...at, errorMs: -heardAtClearMs };
     if (truncatedAtMs !== null) return { fate: 'truncated', ...at, errorMs: truncatedAtMs - heardAtClearMs };
