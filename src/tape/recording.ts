@@ -37,8 +37,6 @@ const STEP = samples(1_000);
 const HEADER_EVERY = samples(5_000);
 /** Timestamps this far from the time of arrival are a clock that jumped. */
 const CLOCK_JUMPED = samples(2_000);
-/** The first frame may be late by this much; its timestamp is then believed. */
-const FIRST_IS_LATE = samples(250);
 /** Timestamps wander by a few milliseconds and come back: a frame so near to the end of the last one follows it at once. */
 const WANDER = samples(10);
 /** A burst of late frames is over by then. */
@@ -135,8 +133,8 @@ class Recording implements Onlooker {
   }
 
   /**
-   * A caller's frame lies where the carrier's timestamps put it, from the stream's start or else from where the first one
-   * arrived; lost frames leave silence. Frames never overlap, and a carrier clock that jumped, or stood still for a while, starts anew where its frame
+   * A caller's frame lies where the carrier's timestamps put it, the first one where it arrived; lost frames leave
+   * silence. Frames never overlap, and a carrier clock that jumped, or stood still for a while, starts anew where its frame
    * arrived. Late frames that come in a burst are only late.
    */
   #hear(atMs: number, frame: Extract<UnstampedEvent, { type: 'leg.audio' }>): void {
@@ -145,9 +143,7 @@ class Recording implements Onlooker {
     const now = this.#position(atMs);
     this.#advance(now);
     const timestamp = samples(frame.timestampMs);
-    // Timestamps count from the carrier's start: the first frame lies there unless it came too far from it to be so.
-    const zero = this.#callerZero ?? (now >= timestamp && now - timestamp < FIRST_IS_LATE ? 0 : now - timestamp);
-    let at = zero + timestamp;
+    let at = this.#callerZero === null ? now : this.#callerZero + timestamp;
     if (at > now - CLOCK_JUMPED) this.#lateSinceMs = null;
     else this.#lateSinceMs ??= atMs;
     const stoodStill = this.#lateSinceMs !== null && atMs - this.#lateSinceMs >= CAUGHT_UP_WITHIN_MS;
