@@ -1,6 +1,7 @@
 // The environment, read once at boot into one frozen, typed object, or refused with every fault at once. The only reader
 // of process.env: `readConfig(process.env)` is called by main and by nobody else.
 import { TrunklineError } from './errors.ts';
+import { edits } from './spelling.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -197,25 +198,6 @@ function misspelt(env: Record<string, string | undefined>): { name: string; mean
     if (meant) found.push({ name, meant });
   }
   return found;
-}
-
-/** Edit distance where swapped neighbours count once; anything above 2 is reported as 3. */
-function edits(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  let before: number[] = [];
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let least = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, before[j - 2]! + 1);
-      row.push(least);
-    }
-    before = above;
-    above = row;
-  }
-  return Math.min(3, above[b.length]!);
 }
 
 function httpUrl(text: string): URL | undefined {

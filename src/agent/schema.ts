@@ -1,6 +1,7 @@
 // The agent file as YAML: every key, its bounds and its default. What depends on several keys, on other files or on the
 // configuration is decided in load.ts. docs/agent-file.md describes the same keys for operators; a test compares the two.
 import { z } from 'zod';
+import { edits } from '../spelling.ts';
 
 /** Voices of the model's server (2026-11); others are ids of custom voices, or belong to another endpoint. */
 export const VOICES = [
@@ -220,15 +221,4 @@ function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known.map((key) => ({ key, edits: edits(plain, key) })).sort((a, b) => a.edits - b.edits);
   if (ranked[0] && ranked[0].edits <= 2) return ranked[0].key;
   return known.find((key) => plain.length > 3 && (key.includes(plain) || plain.includes(key)));
-}
-
-function edits(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++)
-      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    above = row;
-  }
-  return above[b.length]!;
 }
