@@ -18,7 +18,7 @@ export interface Row {
 }
 
 /** Files of `src/call` that touch sockets, timers or the log. Every other file there is pure. */
-const CALL_SHELL = ['call', 'calls', 'shelf', 'timer-wheel', 'feed', 'clips'].map((name) => `call/${name}.ts`);
+const CALL_SHELL = ['call', 'calls', 'shelf', 'feed'].map((name) => `call/${name}.ts`);
 
 /** Files of `src/replay` that stand in for the world outside. They must not be able to agree with our bugs. */
 const REPLAY_OUTSIDE = [

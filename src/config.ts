@@ -1,5 +1,5 @@
 // The environment, read once at boot into one frozen, typed object, or refused with every fault at once. The only reader
-// of process.env: `readConfig(process.env)` is called by main and by nobody else.
+// of the environment: commands call `readConfig(process.env)` and pass its result on.
 import { TrunklineError } from './errors.ts';
 import { edits } from './spelling.ts';
 
@@ -25,7 +25,7 @@ export interface Config {
   readonly openaiRealtimeModel: string | null;
   /** Folder of agent files, default `agents`. */
   readonly agentsDir: string;
-  /** Folder of tapes, recordings and the ledger, default `data`. */
+  /** Folder of call records, tapes, recordings and entries, default `data`. */
   readonly dataDir: string;
   /** Calls at once, default 100. */
   readonly maxConcurrentCalls: number;

@@ -9,12 +9,6 @@ export const ERROR_CODES = {
   TRK_LISTEN: 0,
   /** The data folder cannot be written. */
   TRK_DATA_DIR: 0,
-  /** A webhook or media socket did not prove that it came from the carrier. */
-  TRK_SIGNATURE: 403,
-  /** A media token that is unknown, foreign, expired or used. */
-  TRK_TOKEN: 403,
-  /** A webhook whose call already went on: a replay. */
-  TRK_REPLAYED: 403,
   /** A webhook without what a call needs. */
   TRK_BAD_WEBHOOK: 400,
 } as const;

@@ -1,5 +1,6 @@
 // The process's log: one JSON object per line on standard output. Messages are constant text, data goes in flat fields;
 // what could tell who called or what was said is censored here by path, whoever logs it.
+import { write, writeSync } from 'node:fs';
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import { TrunklineError } from './errors.ts';
@@ -63,9 +64,57 @@ export function createLogger({ level, destination }: LogOptions): Logger {
         censor: (value, path) => (URL_FIELDS.some((f) => f === path.at(-1)) ? withoutSecrets(value) : CENSORED),
       },
     },
-    // Not synchronous: a reader that stops reading our output must not stop the calls. Beyond the bound lines are dropped.
-    destination ?? pino.destination({ dest: 1, sync: false, maxLength: 16 * 1024 * 1024 }),
+    destination ?? standardOutput(),
   );
+}
+
+/** Lines that wait for a slow reader; beyond it new ones are dropped. */
+const MAX_WAITING_CHARS = 16 * 1024 * 1024;
+const RETRY_MS = 50;
+
+/**
+ * Standard output, written behind the calls' back. What cannot be written (full disk, reader gone) is lost and nothing else
+ * happens: pino's own destination throws on such a fault, and then sleeps for ever in its exit hook.
+ */
+export function standardOutput(fd = 1): DestinationStream {
+  let waiting: string[] = [];
+  let waitingChars = 0;
+  let busy = false;
+
+  const take = (): Buffer => {
+    const bytes = Buffer.from(waiting.join(''));
+    waiting = [];
+    waitingChars = 0;
+    return bytes;
+  };
+  const put = (bytes: Buffer, from: number): void => {
+    write(fd, bytes, from, bytes.length - from, null, (error, written) => {
+      if (error?.code === 'EAGAIN') return void setTimeout(put, RETRY_MS, bytes, from).unref();
+      if (!error && from + written < bytes.length) return put(bytes, from + written);
+      busy = false;
+      work();
+    });
+  };
+  const work = (): void => {
+    if (busy || waiting.length === 0) return;
+    busy = true;
+    put(take(), 0);
+  };
+  process.on('exit', () => {
+    try {
+      if (waiting.length > 0) writeSync(fd, take());
+    } catch {
+      // Nobody reads it.
+    }
+  });
+  return {
+    write(line) {
+      if (waitingChars + line.length > MAX_WAITING_CHARS) return;
+      waiting.push(line);
+      waitingChars += line.length;
+      work();
+    },
+  };
 }
 
 /** The logger of one call: every line carries its `callId`. */

@@ -36,6 +36,15 @@ export async function serve(): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
+  // A promise that a tool file forgot concerns its own call, which has its outcome or its deadline.
+  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
+  // Nothing of ours throws outside a guard; what a tool file does (a timer, an emitter) must not cut off every call. The
+  // process takes no more calls, lets the live ones finish, and says with its exit code that it was not asked to.
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'uncaught exception');
+    process.exitCode = 1;
+    if (!stopping) stop('uncaughtException');
+  });
 
   log.info({ listening: server.origin, agents: server.agents.length, simulated: server.simulator !== null }, 'ready');
   // For the operator's eyes, and not through the log, which would rightly censor a token.

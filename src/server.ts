@@ -20,6 +20,7 @@ import { connectWire } from './realtime/openai/connect.ts';
 import { OpenAiSession } from './realtime/openai/session.ts';
 import { capabilitiesFor, dialogueConfig } from './realtime/openai/session-config.ts';
 import { FileCallStore } from './record/file-store.ts';
+import { loggable } from './record/call-record.ts';
 import { createRecorder, type Recorder } from './record/record.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator/server.ts';
 import { recordingOnlooker } from './tape/recording.ts';
@@ -62,9 +63,13 @@ const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', 
   version: string;
 };
 
+/** A webhook is known as a replay for half a year after its call. */
+const KEEP_ENTRIES_MS = 183 * 24 * 3_600_000;
 /** From the session's opening to its readiness; the call core has shorter patience once the caller is there. */
 const SESSION_READY_MS = 8_000;
 const HANDSHAKE_MS = 5_000;
+/** From a request's first byte to its last; Twilio itself gives up after 15 s. */
+const REQUEST_MS = 10_000;
 
 /** @throws TrunklineError for a bad agent file, an unwritable data folder or a port that cannot be had */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -73,11 +78,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const agents = options.agents ?? (await loadAgents(config.agentsDir, config));
   const simulator = config.openaiApiKey === null ? await startSimulator(options.simulator) : null;
   const port = config.port === 0 ? await freePort(config.host) : config.port;
-  const publicUrl = config.publicUrl ?? `http://127.0.0.1:${port}`;
+  const publicUrl = config.publicUrl ?? localOrigin(config.host, port);
   const authToken = config.twilioAuthToken ?? randomBytes(16).toString('hex');
   const metrics = createMetrics({ clock, version: VERSION });
   const store = new FileCallStore({ dataDir: config.dataDir, log });
   const recorder = createRecorder({ dataDir: config.dataDir, clock, log });
+  recorder.onRecord((record) => log.info(loggable(record), 'call record'));
+  void store
+    .prune(clock.wallMs() - KEEP_ENTRIES_MS)
+    .catch((err: unknown) => log.warn({ err }, 'old entries were not removed'));
 
   const model = (agent: Agent): Model => {
     const dialogue = dialogueConfig(agent);
@@ -137,12 +146,27 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         metrics.swept();
         callLogger(log, callId).warn('sockets of a call did not go in time');
       },
-      fault: (callId, err) => callLogger(log, callId).error({ err }, 'fault in a call'),
+      fault: (callId, err) => {
+        metrics.error(err instanceof TrunklineError ? err.code : 'internal');
+        callLogger(log, callId).error({ err }, 'fault in a call');
+      },
     },
   });
 
   // Fastify's own request lines hold URLs, hence tokens; the carrier plugin logs what matters.
-  const app = fastify({ logger: false, bodyLimit: 1024 * 1024, forceCloseConnections: true });
+  const app = fastify({
+    logger: false,
+    bodyLimit: 1024 * 1024,
+    forceCloseConnections: true,
+    // Fastify's own default is none: a body that trickles would hold its socket for good.
+    requestTimeout: REQUEST_MS,
+    http: {
+      headersTimeout: REQUEST_MS,
+      connectionsCheckingInterval: 2_000,
+      // Any other offer (`h2c` by curl --http2, Java, some proxies) is left alone and the request served as it is.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
+  });
   await app.register(twilioCarrier, {
     intake: calls,
     publicUrl,
@@ -168,7 +192,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   let closing: Promise<void> | null = null;
   return {
-    origin: `http://127.0.0.1:${port}`,
+    origin: localOrigin(config.host, port),
     publicUrl,
     authToken,
     calls,
@@ -185,6 +209,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       return closing;
     },
   };
+}
+
+/** Where a client on this machine reaches the server. */
+function localOrigin(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** Liveness; readiness, false while draining or full; Prometheus. */

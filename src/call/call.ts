@@ -8,7 +8,7 @@ import type { RealtimeEvent, RealtimeSession } from '../realtime/session.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import { assertNever } from './assert-never.ts';
 import type { CallEffect } from './effect.ts';
-import type { CallEvent, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
+import type { CallEvent, Origin, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
 import type { Feed } from './feed.ts';
 import { step } from './machine.ts';
 import type { Shelf } from './shelf.ts';
@@ -54,6 +54,8 @@ export interface CallOptions {
 
 /** After the end both sockets must be gone within this, or they are given up on. */
 const CLOSE_WITHIN_MS = 1_500;
+/** A disk slower than this does not keep the caller on a dead line. */
+const STORE_WITHIN_MS = 300;
 
 export class Call {
   readonly callId: string;
@@ -63,7 +65,7 @@ export class Call {
   readonly #session: RealtimeSession;
   readonly #timers = new Map<TimerName, Cancel>();
   readonly #tools = new Map<string, AbortController>();
-  readonly #queue: UnstampedEvent[] = [];
+  readonly #queue: CallEvent[] = [];
   readonly #resolveClosed: () => void;
   #state: CallState;
   #leg: CarrierLeg | null = null;
@@ -91,7 +93,7 @@ export class Call {
         options.feed.input(this.#atMs, { from: 'session', input });
       },
       sent: (message) => options.feed.sent(this.#atMs, message),
-      emit: (event) => this.#take(event),
+      emit: (event) => this.#take(event, options.opening.on),
       released: () => {
         this.#sessionReleased = true;
         this.#finishIfDone();
@@ -111,20 +113,21 @@ export class Call {
   attach(leg: CarrierLeg): (event: LegEvent) => void {
     this.#leg = leg;
     this.#legReleased = false;
+    const { on } = this.#state;
     return (event) => {
       if (event.type === 'leg.closed') this.#legReleased = true;
-      this.receive(event);
+      this.receive(event, on);
       if (event.type === 'leg.closed') this.#finishIfDone();
     };
   }
 
-  /** Something happened outside the model session. */
-  receive(event: LegEvent | ShellEvent): void {
+  /** Something happened outside the model session; `on` is the leg, session and epoch that it belongs to. */
+  receive(event: LegEvent | ShellEvent, on: Origin = this.#state.on): void {
     // A late timer, tool or mark: the onlookers have been told that nothing follows.
     if (this.#finishing) return;
     if (!this.#working) this.#atMs = this.#options.clock.nowMs();
     this.#options.feed.input(this.#atMs, { from: 'call', event });
-    this.#take(event);
+    this.#take(event, on);
   }
 
   /** Arms the timers of the first phase; separate, so that a replay can begin at its own time. */
@@ -132,8 +135,8 @@ export class Call {
     this.receive({ type: 'call.admitted' });
   }
 
-  #take(event: UnstampedEvent): void {
-    this.#queue.push(event);
+  #take(event: UnstampedEvent, on: Origin): void {
+    this.#queue.push({ ...event, atMs: this.#atMs, on });
     if (this.#working) return;
     this.#working = true;
     try {
@@ -147,11 +150,10 @@ export class Call {
     }
   }
 
-  #step(event: UnstampedEvent): void {
-    const stamped: CallEvent = { ...event, atMs: this.#atMs, on: this.#state.on };
-    const [state, effects] = step(this.#state, stamped);
+  #step(event: CallEvent): void {
+    const [state, effects] = step(this.#state, event);
     this.#state = state;
-    this.#options.feed.stepped(stamped, effects);
+    this.#options.feed.stepped(event, effects);
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -175,6 +177,7 @@ export class Call {
       case 'session.append_silence':
         return this.#session.appendSilence(effect.ms);
       case 'session.speak':
+      case 'session.last_words':
       case 'session.interrupt':
       case 'session.settle_tool':
       case 'session.tell':
@@ -190,7 +193,7 @@ export class Call {
         this.#timers.get(effect.timer)?.();
         this.#timers.set(
           effect.timer,
-          clock.at(effect.atMs, () => this.#timerFired(effect.timer)),
+          clock.at(effect.atMs, () => this.#timerFired(effect.timer, effect.on)),
         );
         return;
       case 'timer.clear':
@@ -217,23 +220,32 @@ export class Call {
     }
   }
 
-  #timerFired(timer: TimerName): void {
+  #timerFired(timer: TimerName, on: Origin): void {
     this.#timers.delete(timer);
-    this.receive({ type: 'timer.fired', timer });
+    this.receive({ type: 'timer.fired', timer }, on);
   }
 
-  #runTool({ toolCall, name, arguments: args }: { toolCall: string; name: string; arguments: string }): void {
+  #runTool({ toolCall, name, arguments: args, on }: Extract<CallEffect, { do: 'tool.run' }>): void {
     const abort = new AbortController();
     this.#tools.set(toolCall, abort);
     void this.#options.runTool({ toolCall, name, arguments: args, signal: abort.signal }).then((outcome) => {
       this.#tools.delete(toolCall);
-      this.receive({ type: 'tool.settled', toolCall, status: outcome.status, output: outcome.output });
+      this.receive({ type: 'tool.settled', toolCall, status: outcome.status, output: outcome.output }, on);
     });
   }
 
   /** The carrier asks what follows as soon as its media ends: the answer is stored first. */
   #closeLeg(next: NextStep): void {
-    void this.#options.storeNext(next).then(() => this.#leg?.close());
+    let closed = false;
+    const close = (): void => {
+      if (closed) return;
+      closed = true;
+      cancel();
+      this.#leg?.close();
+    };
+    const { clock } = this.#options;
+    const cancel = clock.at(clock.nowMs() + STORE_WITHIN_MS, close);
+    void this.#options.storeNext(next).then(close);
   }
 
   #end(termination: Termination): void {

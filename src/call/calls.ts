@@ -68,6 +68,9 @@ const TOKEN_LIFE_MS = 15_000;
 /** After its media a carrier asks what follows and reports the end; a drain waits this long for it to do so. */
 const FOLLOW_WITHIN_MS = 3_000;
 
+/** Closed calls remembered. */
+const MAX_PAST = 10_000;
+
 type TokenState = 'fresh' | 'used';
 
 interface LiveCall {
@@ -91,6 +94,8 @@ export class Calls implements CallIntake {
   readonly #deciding = new Map<string, Promise<Admission>>();
   /** Closed calls whose carrier has still to ask what follows. */
   readonly #following = new Map<string, Cancel>();
+  /** The latest closed calls: known here also while the store cannot tell. */
+  readonly #past = new Set<string>();
   #draining = false;
   #idle: (() => void) | null = null;
 
@@ -122,6 +127,7 @@ export class Calls implements CallIntake {
   async #decide(key: string, incoming: IncomingCall): Promise<Admission> {
     const known = this.#byCarrierCall.get(key);
     if (known) return known.token === 'fresh' ? known.admission : { outcome: 'replayed' };
+    if (this.#past.has(key)) return { outcome: 'replayed' };
     const stored = await this.#options.store.get(incoming.carrier, incoming.carrierCallId);
     if (stored) return { outcome: 'replayed' };
     if (this.#draining) return this.#refuse('draining');
@@ -273,6 +279,8 @@ export class Calls implements CallIntake {
     this.#forgetToken(live);
     this.#byId.delete(live.call.callId);
     this.#byCarrierCall.delete(key);
+    this.#past.add(key);
+    if (this.#past.size > MAX_PAST) this.#past.delete(this.#past.values().next().value as string);
     this.#options.watch.closed(live.call.callId);
     const { clock } = this.#options;
     if (live.leg && !live.final)

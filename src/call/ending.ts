@@ -8,7 +8,7 @@ import { playClip, pump, settle, stopSpeaking } from './speaking.ts';
 import type { CallState, ConnectedState, Leaving, Talking } from './state.ts';
 import { type EndReason, type Termination, terminationOf } from './termination.ts';
 
-/** A farewell that was not heard by then ends the call all the same. */
+/** A farewell that the model has not produced by then ends the call all the same. */
 export const FAREWELL_CAP_MS = 15_000;
 /** A farewell's last mark may be this late. */
 export const MARK_GRACE_MS = 2_000;
@@ -60,7 +60,9 @@ export function endIfHeard(d: Draft): void {
   const { state } = d;
   if (state.phase !== 'leaving') return;
   const busy = state.playback.tracks.length > 0 || state.turn.answer !== null || state.turn.owedSinceMs !== null;
-  if (!busy) end(d, state.farewell.termination, state.farewell.next);
+  // Speech that may yet become an interruption, or keys not yet told: the caller has spoken up.
+  const spokenUp = state.farewell.revocable && (state.turn.bargeInAtMs !== null || state.turn.keys !== '');
+  if (!busy && !spokenUp) end(d, state.farewell.termination, state.farewell.next);
 }
 
 /** The farewell timer fired: the mark was lost, or the farewell never came. */
@@ -73,9 +75,8 @@ export function endIfOverdue(d: Draft): void {
 /** When a farewell is given up: shortly after its last byte should have sounded, and at the latest by the cap. */
 export function farewellDueMs(state: Leaving): number {
   const { playback, turn, farewell } = state;
-  const allSent = turn.answer === null && turn.owedSinceMs === null && !ledger.hasUnsent(playback);
-  if (!allSent) return farewell.sinceMs + FAREWELL_CAP_MS;
-  return Math.max(farewell.sinceMs, playback.queueEndsAtMs) + MARK_GRACE_MS;
+  if (turn.answer !== null || turn.owedSinceMs !== null) return farewell.sinceMs + FAREWELL_CAP_MS;
+  return Math.max(farewell.sinceMs, playback.queueEndsAtMs) + ledger.unsentMs(playback) + MARK_GRACE_MS;
 }
 
 /**
@@ -120,7 +121,10 @@ export function wrapUp(d: Draft, reason: EndReason): void {
   }
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   stopSpeaking(d, 'our_decision');
-  leave(d, reason, false, d.state.policy.wrapUp);
+  leave(d, reason, false, null);
+  const say = d.state.policy.wrapUp;
+  cause(d, { do: 'session.last_words', say });
+  changeTurn(d, { owedSinceMs: d.atMs, asked: say });
 }
 
 const LEG_ENDS: Record<LegCloseCause, EndReason> = {

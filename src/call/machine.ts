@@ -124,7 +124,7 @@ function timerFired(d: Draft, timer: TimerName): void {
   if (!due) return;
   switch (timer) {
     case 'media':
-      return end(d, terminationOf('media_never_started', 'no media socket'));
+      return endWithLeg(d, 'never_started', 'no media in time');
     case 'pace':
       return pump(d);
     case 'stall':

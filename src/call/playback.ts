@@ -176,6 +176,10 @@ export const isSpeaking = (p: Playback, atMs: number): boolean => p.tracks.some(
 export const hasUnsent = (p: Playback): boolean =>
   p.tracks.some((t) => (t.complete ? t.sent < t.received : t.received - t.sent >= FRAME_BYTES));
 
+/** Milliseconds received and not sent yet. */
+export const unsentMs = (p: Playback): number =>
+  p.tracks.reduce((sum, t) => sum + t.received - t.sent, 0) / BYTES_PER_MS;
+
 /** The utterance that sounds at `atMs`, or the next to sound. */
 export const currentTrack = (p: Playback, atMs: number): Track | undefined =>
   p.tracks.find((t) => !isFullyHeard(p, t, atMs));
@@ -279,10 +283,11 @@ export function stopAll(p: Playback, atMs: number): Stopped {
 
 /** The model is lost: what was not sent is dropped, what was sent plays on. Returns the utterances of which nothing was. */
 export function cutUnsent(p: Playback, atMs: number): [Playback, SettledUtterance[]] {
-  const whole = (t: Track) => t.complete && t.sent === t.received;
+  // Recorded clips are here whole; a legal notice is not cut because the model is gone.
+  const whole = (t: Track) => t.answer === null || (t.complete && t.sent === t.received);
   const tracks = p.tracks.map((t) =>
     whole(t) ? t : { ...t, received: t.sent, complete: true, lost: (t.lost ?? 0) + t.received - t.sent },
   );
-  const dropped = tracks.filter((t) => t.sent === 0);
-  return [{ ...p, tracks: tracks.filter((t) => t.sent > 0) }, dropped.map((t) => settled(p, t, atMs))];
+  const dropped = tracks.filter((t) => t.sent === 0 && !whole(t));
+  return [{ ...p, tracks: tracks.filter((t) => !dropped.includes(t)) }, dropped.map((t) => settled(p, t, atMs))];
 }

@@ -11,6 +11,8 @@ import type { LiveState } from './state.ts';
 
 /** The carrier's queue is filled up when this much less than `maxAheadMs` is in it. */
 const PACE_STEP_MS = 500;
+/** Speech of the caller that the model has not seen end by then: its end was lost. */
+const LONGEST_TURN_MS = 90_000;
 /** Keys pressed within this time belong together. */
 export const KEYPAD_WAIT_MS = 1_500;
 
@@ -61,8 +63,12 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
 }
 
 /** An answer is owed and not begun, or begun and silent for too long. */
-function stallDueMs({ turn, policy, playback }: LiveState): number | null {
-  if (turn.owedSinceMs !== null) return turn.owedSinceMs + policy.modelStallMs;
+function stallDueMs({ turn, policy, playback, session }: LiveState): number | null {
+  // While the caller speaks nobody may answer: the debt counts from the end of that turn, which must come one day.
+  if (turn.callerSpeaking && session === 'ready' && (turn.owedSinceMs !== null || turn.answer === null))
+    return turn.lastActivityMs + LONGEST_TURN_MS;
+  // Not silent while earlier speech still sounds.
+  if (turn.owedSinceMs !== null) return Math.max(turn.owedSinceMs, playback.queueEndsAtMs) + policy.modelStallMs;
   if (turn.answer === null) return null;
   return Math.max(turn.lastSignMs, playback.queueEndsAtMs) + policy.modelStallMs;
 }
@@ -102,7 +108,7 @@ export function disarm(d: Draft, timer: TimerName): void {
   change(d, { timers });
 }
 
-/** True when the deadline has really come; a lazily armed timer may fire before it moved-on deadline. */
+/** True when the deadline has really come; a lazily armed timer may fire before its moved-on deadline. */
 export function isDue(d: Draft, timer: TimerName): boolean {
   const due = dueMs(d.state, timer);
   return due !== null && d.atMs >= due - 1 && (timer !== 'media' || !isConnected(d));

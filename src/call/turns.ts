@@ -1,4 +1,5 @@
 // Who has the floor: the caller speaking, the model answering, tools running, keys pressed, nobody at all. Pure.
+import { FRAME_MS } from '../audio/mulaw.ts';
 import type { RealtimeEvent } from '../realtime/session.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { fail, leave, askToSay, stay } from './ending.ts';
@@ -29,11 +30,18 @@ export function callerBegins(d: Draft): void {
   const after = d.atMs + d.state.policy.interruptAfterMs;
   const bargeInAtMs = current?.protected ? Math.max(after, d.state.playback.queueEndsAtMs) : after;
   if (bargeInAtMs <= d.atMs) bargeIn(d);
-  else if (current || d.state.turn.answer || d.state.turn.owedSinceMs !== null) changeTurn(d, { bargeInAtMs });
+  else if (current || d.state.phase === 'leaving' || d.state.turn.answer || d.state.turn.owedSinceMs !== null)
+    changeTurn(d, { bargeInAtMs });
 }
 
 /** The caller interrupts: the agent stops, and a farewell is called back. */
 export function bargeIn(d: Draft): void {
+  const { playback } = d.state;
+  if (ledger.currentTrack(playback, d.atMs)?.protected) {
+    // Only so much of it was queued when the caller began; more of it has followed.
+    changeTurn(d, { bargeInAtMs: Math.max(d.atMs + FRAME_MS, playback.queueEndsAtMs) });
+    return;
+  }
   changeTurn(d, { bargeInAtMs: null });
   stopSpeaking(d, 'caller_spoke');
   if (d.state.phase === 'leaving' && d.state.farewell.revocable) stay(d as Draft<Leaving>);
@@ -41,18 +49,31 @@ export function bargeIn(d: Draft): void {
 
 /** The caller pauses: a pending interruption was a backchannel. */
 export function callerStops(d: Draft): void {
-  changeTurn(d, { callerSpeaking: false, bargeInAtMs: null, lastActivityMs: d.atMs });
+  const { owedSinceMs } = d.state.turn;
+  changeTurn(d, {
+    callerSpeaking: false,
+    bargeInAtMs: null,
+    lastActivityMs: d.atMs,
+    owedSinceMs: owedSinceMs === null ? null : d.atMs,
+  });
 }
 
-/** The caller's turn is over: an answer is owed. A backchannel that did not stop the agent is not answered by us. */
+/**
+ * The caller's turn is over: an answer is owed. What was said without stopping the agent was a backchannel and is not
+ * answered by us; over a protected utterance it was a turn that could not interrupt, and is answered after it.
+ */
 export function callerTurnEnds(d: Draft): void {
   changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs, asked: null });
-  if (d.state.capabilities.answersTurns) {
-    if (!ledger.isSpeaking(d.state.playback, d.atMs)) changeTurn(d, { owedSinceMs: d.atMs });
+  if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
+  const { capabilities, playback, turn } = d.state;
+  if (!ledger.isSpeaking(playback, d.atMs)) {
+    if (capabilities.answersTurns) changeTurn(d, { owedSinceMs: d.atMs });
+    else askToSay(d, null);
     return;
   }
-  if (ledger.isSpeaking(d.state.playback, d.atMs)) return;
-  askToSay(d, null);
+  if (!ledger.currentTrack(playback, d.atMs)?.protected) return;
+  // A model that answers by itself does so unless it is still producing the protected utterance.
+  if (!capabilities.answersTurns || turn.answer !== null) askToSay(d, null);
 }
 
 /** The model begins an answer. */
@@ -72,25 +93,28 @@ export function answerSounds(d: Draft): void {
   });
 }
 
-/** An answer is over. A failed one is asked for once more; twice in a row the model has failed. */
+/** An answer is over. A failed one is asked for once more, an empty one twice; then the model has failed. */
 export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
   const { answer, owedSinceMs, failures } = d.state.turn;
-  // An answer that began after the debt, and ended whole, has paid it, with words or without.
-  const paid =
+  // Sound or a tool call pays the debt at once: an answer to it that ended whole and left it unpaid was empty.
+  const empty =
     event.status === 'completed' && owedSinceMs !== null && answer !== null && answer.startedAtMs >= owedSinceMs;
-  changeTurn(d, { answer: null, lastActivityMs: d.atMs, owedSinceMs: paid ? null : owedSinceMs });
-  if (event.status !== 'failed') return;
-  if (failures >= 1) {
-    fail(d, 'model_failed', event.detail);
+  changeTurn(d, { answer: null, lastActivityMs: d.atMs, owedSinceMs: empty ? null : owedSinceMs });
+  if (event.status === 'completed' && !empty) changeTurn(d, { failures: 0 });
+  if (event.status !== 'failed' && !empty) return;
+  if (failures >= (empty ? 2 : 1)) {
+    fail(d, 'model_failed', empty ? 'empty answers' : event.detail);
     return;
   }
   changeTurn(d, { failures: failures + 1 });
   askToSay(d, d.state.turn.asked);
+  // The caller has waited since the first try.
+  if (owedSinceMs !== null) changeTurn(d, { owedSinceMs });
 }
 
 /** The model asks for a tool. `end_call` is ours; everything else runs beside the conversation. */
 export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
-  if (event.toolCall in d.state.tools) {
+  if (Object.hasOwn(d.state.tools, event.toolCall)) {
     cause(d, { do: 'note.ignored', what: 'tool_called_twice' });
     return;
   }
@@ -126,8 +150,10 @@ export function toolSettled(d: Draft, toolCall: string, output: string): void {
   change(d, { tools });
   changeTurn(d, { lastActivityMs: d.atMs });
   if (d.state.session === 'gone') return;
-  cause(d, { do: 'session.settle_tool', toolCall, output, quietly: false });
-  const last = !Object.values(tools).includes('running');
+  // During a farewell nothing is added to it.
+  const quietly = d.state.phase === 'leaving';
+  cause(d, { do: 'session.settle_tool', toolCall, output, quietly });
+  const last = !quietly && !Object.values(tools).includes('running');
   if (last && !d.state.turn.callerSpeaking) changeTurn(d, { owedSinceMs: d.atMs });
 }
 

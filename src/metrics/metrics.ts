@@ -180,8 +180,6 @@ function observeTurn(latency: TurnLatency, { turn }: Instruments): void {
   if (latency.voiceToVoiceMs !== null) turn.voiceToVoice.observe(latency.voiceToVoiceMs / 1_000);
 }
 
-/** The caller spoke, or has now spoken long enough to interrupt. */
-
 /** Three digits of HTTP, or `other`. */
 const statusOf = (status: number): string =>
   Number.isInteger(status) && status >= 100 && status <= 599 ? String(status) : labels.OTHER;

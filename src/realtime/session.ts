@@ -82,6 +82,8 @@ export interface HeardUtterance {
 export type RealtimeRequest =
   /** Answer now. `say` steers this one answer and forbids tools; without it the model answers the conversation. */
   | { do: 'session.speak'; say: string | null }
+  /** Say this and nothing after it, whatever the caller does: turns are no longer detected or answered. */
+  | { do: 'session.last_words'; say: string }
   /** Stop answering. One entry per utterance that was not fully heard; utterances fully heard are not named. */
   | { do: 'session.interrupt'; because: 'caller_spoke' | 'our_decision'; heard: HeardUtterance[] }
   /** The outcome of one tool call. When the last of an answer's calls is in, the model answers unless `quietly`. */

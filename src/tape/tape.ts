@@ -3,7 +3,7 @@
 //
 // PRIVATE: what the caller said (transcripts), what tools were asked and answered, the agent's instructions and keys
 // pressed are on the tape, because the machines decide by them. It lies in DATA_DIR with mode 0600 and is never logged.
-// Audio is not on it, only how much there was and where it lies in the audio of the call; numbers are cut to two digits.
+// Audio is not on it, only how much there was and where it lies in the audio of the call. The parties' numbers are cut to two digits; a number to forward to is not.
 //
 // One line each, `t` = milliseconds since the call's admission (see `timeOf`):
 //   {"v":1,"trunkline":…,"opening":{…},"sessionConfig":{…},…}      the header, first line

@@ -1,6 +1,7 @@
 // What a caller experiences, in virtual time: the real shell, core and session between a scripted model and a carrier.
 import { describe, expect, test } from 'vitest';
 import type { CallEffect } from '../../src/call/effect.ts';
+import { step } from '../../src/call/machine.ts';
 import type { ToolOutcome } from '../../src/tools/tool.ts';
 import { VirtualLine, type VirtualLineOptions } from '../support/virtual-line.ts';
 
@@ -426,6 +427,155 @@ describe('never silent', () => {
     line.until(() => line.legClosed, 10_000);
     expect(line.termination?.reason).toBe('model_lost');
     expectGone(line);
+  });
+});
+
+describe('a caller who keeps speaking', () => {
+  const speaksOn = (line: VirtualLine, ms: number): void => {
+    for (let t = 0; t < ms; t += 20) {
+      line.frame(10_000 + t);
+      line.advance(20);
+    }
+  };
+
+  test('is not taken for a stalled model after a key', () => {
+    const line = answered();
+    line.model.speechStarted();
+    line.report({ type: 'leg.digit_pressed', digit: '#' });
+    speaksOn(line, 6_000);
+    line.model.speechStopped();
+    line.advance(5_000);
+    expect(line.termination).toBeNull();
+    expect(line.heardMs(1)).toBe(1_000);
+  });
+
+  test('hears the wrap-up whole when the longest duration is reached, and nothing after it', () => {
+    const line = answered({ policy: { maxCallMs: 4_000 } });
+    line.model.plans.push({ items: [{ ms: 2_500 }] });
+    line.model.speechStarted();
+    speaksOn(line, 4_500);
+    line.model.speechStopped();
+    line.model.speechStarted();
+    line.until(() => line.legClosed, 20_000);
+    expect(line.termination?.reason).toBe('max_duration');
+    expect(line.heardMs(1)).toBe(2_500);
+    expect(line.model.items).toHaveLength(1);
+  });
+
+  test('is given up on when the model never sees the end of the speech', () => {
+    const line = answered();
+    line.model.speechStarted();
+    speaksOn(line, 89_000);
+    expect(line.termination).toBeNull();
+    speaksOn(line, 2_000);
+    line.until(() => line.legClosed, 10_000);
+    expect(line.termination?.reason).toBe('model_stalled');
+  });
+
+  test('cannot cut a long protected clip, however long it is', () => {
+    const greeting = { by: 'clip', bytes: 12_000 * 8, text: 'A legal notice', protected: true } as const;
+    const line = answered({ policy: { greeting }, interrupts: false });
+    line.model.speechStarted();
+    speaksOn(line, 12_500);
+    const heard = Buffer.concat(line.buffer.heard(line.clock.nowMs()).map((s) => s.bytes));
+    expect(heard.filter((byte) => byte === 0x66)).toHaveLength(12_000 * 8);
+  });
+
+  test('has a turn spoken inside a protected greeting answered after it', () => {
+    const greeting = { by: 'model', say: 'Hello.', protected: true } as const;
+    for (const answers of [true, false])
+      for (const silentRefusal of [true, false]) {
+        const line = new VirtualLine({
+          policy: { greeting },
+          interrupts: false,
+          answers,
+          model: { pace: 1, silentRefusal },
+        });
+        line.model.plans.push({ items: [{ ms: 4_000 }] }, { items: [{ ms: 700 }] });
+        line.startMedia();
+        line.until(() => line.heardMs(1) > 500);
+        callerTurn(line);
+        line.advance(7_000);
+        expect(line.heardMs(1)).toBe(4_000);
+        expect(line.heardMs(2)).toBe(700);
+        expect(line.model.items).toHaveLength(2);
+      }
+  });
+
+  test('who says "mhm" over an answer is not answered, and the next turn is, however the server refuses its own', () => {
+    for (const silentRefusal of [true, false]) {
+      const line = answered({
+        policy: { interruptAfterMs: 600 },
+        interrupts: false,
+        model: { pace: 1, silentRefusal },
+      });
+      line.model.plans.push({ items: [{ ms: 5_000 }] }, { items: [{ ms: 900 }] });
+      callerTurn(line);
+      line.until(() => line.heardMs(1) > 1_000);
+      callerTurn(line);
+      line.advance(9_000);
+      expect(line.heardMs(1)).toBe(5_000);
+      expect(line.model.items).toHaveLength(1);
+      callerTurn(line);
+      line.advance(3_000);
+      expect(line.heardMs(2)).toBe(900);
+      expect(line.termination).toBeNull();
+    }
+  });
+
+  test('who begins in the last moment of the goodbye keeps the call, also where interrupting takes a while', () => {
+    const line = answered({ policy: { interruptAfterMs: 400 }, interrupts: false });
+    line.model.plans.push({ items: [{ ms: 1_500 }], tools: [{ callId: 'c', name: 'end_call', arguments: '{}' }] });
+    callerTurn(line);
+    line.until(() => line.heardMs(1) > 1_300);
+    line.model.speechStarted();
+    line.advance(800);
+    line.model.speechStopped();
+    line.advance(3_000);
+    expect(line.termination).toBeNull();
+  });
+});
+
+describe('answers without sound', () => {
+  test('are asked for again, and the third in a row is a failed model', () => {
+    const line = answered();
+    line.model.plans.push({ items: [] }, { items: [] }, { items: [] });
+    callerTurn(line);
+    line.until(() => line.legClosed, 20_000);
+    expect(line.termination?.reason).toBe('model_failed');
+  });
+
+  test('a tool that finishes during the goodbye adds nothing to it', async () => {
+    let settle: (outcome: ToolOutcome) => void = () => {};
+    const line = answered({ runTool: (_name, done) => (settle = done) });
+    const tools = [
+      { callId: 'c1', name: 'lookup', arguments: '{}' },
+      { callId: 'c2', name: 'end_call', arguments: '{}' },
+    ];
+    line.model.plans.push({ items: [{ ms: 1_500 }], tools });
+    callerTurn(line);
+    line.until(() => line.call.state.phase === 'leaving');
+    settle({ status: 'ok', output: 'x' });
+    await Promise.resolve();
+    line.until(() => line.legClosed, 20_000);
+    expect(line.model.items).toHaveLength(1);
+    expect(line.termination?.reason).toBe('agent_goodbye');
+  });
+});
+
+describe('origins', () => {
+  test('what an older epoch or another leg reports changes nothing', () => {
+    const line = answered();
+    const on = { leg: 'l0', session: 's1', epoch: 1 };
+    const [state, effects] = step(line.call.state, {
+      type: 'leg.closed',
+      cause: 'socket_lost',
+      detail: '',
+      atMs: 1,
+      on,
+    });
+    expect(state).toBe(line.call.state);
+    expect(effects).toMatchObject([{ do: 'note.ignored', what: 'stale_origin' }]);
   });
 });
 

@@ -146,8 +146,9 @@ describe.concurrent('answering', () => {
     withE2e({ agent: { greeting: null }, simulator: { script } }, async (e2e) => {
       const phone = e2e.call({ track: { steps: [{ cue: { atMs: 1_000 }, action: { say: question() } }] } });
       const { heard } = await phone.ended;
-      expect(heard).toHaveLength(1);
-      expect(heard[0]?.bytes.subarray(0, clip('short_ok').audio.length).equals(clip('short_ok').audio)).toBe(true);
+      // One answer, whole; a busy machine may leave a gap between its two utterances.
+      const bytes = Buffer.concat(heard.map((segment) => segment.bytes));
+      expect(bytes.subarray(0, clip('short_ok').audio.length).equals(clip('short_ok').audio)).toBe(true);
       expect((await e2e.record(phone.callSid)).end.reason).toBe('agent_goodbye');
     }),
   );

@@ -62,12 +62,12 @@ test('what was turned away, swept or failed is counted', async () => {
   const { metrics } = server();
   metrics.rejected('full');
   metrics.swept();
-  metrics.error('TRK_SIGNATURE');
+  metrics.error('TRK_BAD_WEBHOOK');
   metrics.counters.refused('webhook', 'signature_wrong');
   metrics.counters.webhook('/voice', 200);
   expect(await valueOf(metrics, 'sessions_rejected_total{reason="full"}')).toBe(1);
   expect(await valueOf(metrics, 'sessions_swept_total')).toBe(1);
-  expect(await valueOf(metrics, 'errors_total{side="server",benign="false",code="TRK_SIGNATURE"}')).toBe(1);
+  expect(await valueOf(metrics, 'errors_total{side="server",benign="false",code="TRK_BAD_WEBHOOK"}')).toBe(1);
   expect(await valueOf(metrics, 'carrier_refused_total{kind="webhook",reason="signature_wrong"}')).toBe(1);
   expect(await valueOf(metrics, 'carrier_webhooks_total{route="/voice",status="200"}')).toBe(1);
 });

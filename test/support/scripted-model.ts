@@ -36,6 +36,8 @@ export interface ScriptedModelOptions {
   deltaMs?: number;
   /** Deltas that still come after a cancellation. */
   lateDeltas?: number;
+  /** A refused answer of its own to a caller turn is not told of. */
+  silentRefusal?: boolean;
   /** From the socket's opening to session.created. */
   readyAfterMs?: number;
 }
@@ -61,10 +63,12 @@ export class ScriptedModel {
   #events: WireEvents | null = null;
   #active: Running | null = null;
   #next = 1;
+  /** False after a session.update that switched turn detection off. */
+  #detects = true;
   readonly #timers = new Set<Cancel>();
 
   constructor(options: ScriptedModelOptions) {
-    this.#o = { pace: 5, deltaMs: 200, lateDeltas: 0, readyAfterMs: 0, ...options };
+    this.#o = { pace: 5, deltaMs: 200, lateDeltas: 0, readyAfterMs: 0, silentRefusal: false, ...options };
   }
 
   connect = (events: WireEvents): Wire => {
@@ -84,16 +88,20 @@ export class ScriptedModel {
   }
 
   speechStarted(): void {
+    if (!this.#detects) return;
     this.send({ type: 'input_audio_buffer.speech_started', audio_start_ms: 0, item_id: 'item_user' });
     if (this.#o.interrupts && this.#active) this.#cancel(this.#active, 'turn_detected');
   }
 
   speechStopped(): void {
+    if (!this.#detects) return;
     this.send({ type: 'input_audio_buffer.speech_stopped', audio_end_ms: 0, item_id: 'item_user' });
     this.send({ type: 'input_audio_buffer.committed', item_id: `item_user_${this.#next++}`, previous_item_id: null });
     if (!this.#o.answers) return;
-    if (this.#active) this.#error('conversation_already_has_active_response', null);
-    else this.#begin({});
+    // The API may refuse its own answer with an error that names nobody, or without a word.
+    if (this.#active) {
+      if (!this.#o.silentRefusal) this.#error('conversation_already_has_active_response', null);
+    } else this.#begin({});
   }
 
   #receive(text: string): void {
@@ -113,7 +121,8 @@ export class ScriptedModel {
   #handle(event: Record<string, unknown>): void {
     switch (event.type) {
       case 'session.update':
-        this.readyAtMs = this.#o.clock.nowMs();
+        this.readyAtMs ??= this.#o.clock.nowMs();
+        this.#detects = !JSON.stringify(event.session).includes('"turn_detection":null');
         return this.send({
           type: 'session.updated',
           session: { audio: { input: { format: { type: 'audio/pcmu' } }, output: { format: { type: 'audio/pcmu' } } } },
@@ -122,7 +131,8 @@ export class ScriptedModel {
         if (this.#active) return this.#error('conversation_already_has_active_response', event.event_id);
         return this.#begin((event.response as { metadata?: object }).metadata ?? {});
       case 'response.cancel':
-        if (!this.#active) return this.#error('response_cancel_not_active', event.event_id);
+        if (!this.#active || (event.response_id !== undefined && event.response_id !== this.#active.id))
+          return this.#error('response_cancel_not_active', event.event_id);
         return this.#cancel(this.#active, 'client_cancelled');
       case 'conversation.item.create': {
         const item = event.item as { id?: string };

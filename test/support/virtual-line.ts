@@ -39,6 +39,7 @@ export interface VirtualLineOptions {
   policy?: Partial<CallPolicy>;
   model?: Partial<ScriptedModelOptions>;
   /** One way, each way, constant part. */
+  modelDelayMs?: number;
   delayMs?: number;
   /** Added at random per message, 0..jitterMs; order is kept. */
   jitterMs?: number;
@@ -119,7 +120,18 @@ export class VirtualLine {
           capabilities,
           clock,
           readyWithinMs: 8_000,
-          connect: this.model.connect,
+          connect: (events) => {
+            const d = options.modelDelayMs ?? 0;
+            if (d === 0) return this.model.connect(events);
+            const later = (f: () => void) => void clock.at(clock.nowMs() + d, f);
+            const wire = this.model.connect({
+              open: () => later(() => events.open()),
+              message: (t) => later(() => events.message(t)),
+              skipped: (w) => later(() => events.skipped(w)),
+              closed: (w) => later(() => events.closed(w)),
+            });
+            return { send: (t) => later(() => wire.send(t)), close: () => wire.close() };
+          },
           listener: hooks,
         }),
       runTool: ({ name, signal }) =>

@@ -1,6 +1,6 @@
 // Reads Twilio's call webhooks into the words of carrier.ts. The form has been proved genuine by then; what it says may
 // still be anything a caller can put into a SIP header or a caller id.
-// Parameters: reference/twilio.md 1.1 and 1.3.
+// Parameters: Twilio's "TwiML Voice: request parameters" and status callback pages, as of 2026-11.
 import type { IncomingHttpHeaders } from 'node:http';
 import { TrunklineError } from '../../errors.ts';
 import type { CallStatus, IncomingCall, Party } from '../carrier.ts';

@@ -174,7 +174,6 @@ export class MediaSocket {
         return phase.leg.end('socket_lost', `closed with ${code}`);
       case 'closing':
         phase.cancelTerminate();
-        // The contract has no cause for an end that the call itself asked for; its shell knows that it asked.
         return phase.leg?.end('closed_by_us', 'closed by the call');
       case 'closed':
         return;

@@ -1,6 +1,6 @@
 // Media Streams JSON <-> typed messages; pure. Every text frame of a media socket passes here twenty milliseconds after
 // the one before, so known messages cost one object and the audio stays the base64 string it arrived as.
-// Shapes: Twilio's "Media Streams - WebSocket Messages" page and captures (reference/twilio.md 2.2, 2.3).
+// Shapes: Twilio's "Media Streams - WebSocket Messages" page and public captures, as of 2026-11.
 
 /** What `start` says about the audio. Twilio documents only mu-law, 8000, 1. */
 export interface MediaFormat {

@@ -9,8 +9,8 @@ import type { Duplex } from 'node:stream';
 const HANDSHAKE_TIMEOUT_MS = 5000;
 const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-/** A token as Fastify takes it for a parameter; a longer one would be answered past our hooks. */
-const TOKEN = /^\/[^/?]{1,100}(\?|$)/;
+/** A token as we make them. A longer one, or one that is no valid escape, would be answered past our hooks and stay open. */
+const TOKEN = /^\/[\w.-]{1,100}(\?|$)/;
 
 /** Lets through upgrades of `prefix` and a token; give `server` to the websocket plugin as the server to listen to. */
 export function upgradeGate(source: Server, prefix: string): { server: Server; remove(): void } {

@@ -29,6 +29,9 @@ export interface ConnectOptions {
   model: string;
   apiKey: string;
   handshakeMs: number;
+  /** Default 1,000 and 4,000. */
+  pingEveryMs?: number;
+  lostAfterMs?: number;
 }
 
 /** Read but not parsed beyond this: nothing a call needs is that large. */
@@ -37,7 +40,9 @@ const MAX_PARSED_BYTES = 1024 * 1024;
 const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 /** Caller audio waiting in the socket: about 30 s. More means the peer does not read. */
 const MAX_BUFFERED_BYTES = 512 * 1024;
-const PING_EVERY_MS = 15_000;
+const PING_EVERY_MS = 1_000;
+/** A peer that sent neither pong nor message for this long is gone, whatever TCP still hopes. */
+const LOST_AFTER_MS = 4_000;
 /** Long enough for the close frame's answer, then the socket is cut. */
 const CLOSE_WITHIN_MS = 400;
 
@@ -60,6 +65,7 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
   });
   let opened = false;
   let over = false;
+  let lastSignMs = 0;
   /** Why we cut the socket, if we did. */
   let cutBecause: string | undefined;
   let ping: NodeJS.Timeout | undefined;
@@ -77,23 +83,24 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
 
   socket.on('open', () => {
     opened = true;
-    let alive = true;
+    const { pingEveryMs = PING_EVERY_MS, lostAfterMs = LOST_AFTER_MS } = options;
+    lastSignMs = performance.now();
     socket.on('pong', () => {
-      alive = true;
+      lastSignMs = performance.now();
     });
     ping = setInterval(() => {
-      if (!alive) {
+      if (performance.now() - lastSignMs > lostAfterMs) {
         finish({ cause: 'lost', detail: 'no pong' });
         return socket.terminate();
       }
-      alive = false;
       socket.ping();
-    }, PING_EVERY_MS);
+    }, pingEveryMs);
     ping.unref();
     events.open();
   });
   socket.on('message', (data: Buffer, isBinary) => {
     if (over) return;
+    lastSignMs = performance.now();
     if (isBinary) return events.skipped('binary');
     if (data.length > MAX_PARSED_BYTES) return events.skipped('oversize');
     events.message(data.toString('utf8'));

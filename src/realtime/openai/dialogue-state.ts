@@ -48,6 +48,12 @@ export interface Dialogue {
    * answer that turn by itself. Ours wait for `open`.
    */
   floor: 'open' | 'caller' | 'server';
+  /** The server repeats our metadata: a response without it is not ours. */
+  echoes: boolean;
+  /** The caller's turn ended over a running answer that nobody stopped: the server's own answer to it fails, with or without a word. */
+  backchannel: boolean;
+  /** Only our last words are still wanted: whatever else begins is cancelled. */
+  lastWords: boolean;
   queue: readonly Wanted[];
   items: readonly Item[];
   /** Items that were truncated or deleted: what still arrives for them is void. */
@@ -93,6 +99,9 @@ export const newDialogue = (config: DialogueConfig): Dialogue => ({
   active: null,
   requested: null,
   floor: 'open',
+  echoes: false,
+  backchannel: false,
+  lastWords: false,
   queue: [],
   items: [],
   cutItems: [],

@@ -69,12 +69,12 @@ function receive(d: Draft, m: ServerMessage): void {
     case 'session.updated':
       return configured(d, m);
     case 'speech_started':
-      set(d, { floor: 'caller' });
+      if (!d.s.lastWords) set(d, { floor: 'caller' });
       return emit(d, { type: 'speech.started', audioMs: m.audioMs });
     case 'speech_stopped':
       return emit(d, { type: 'speech.stopped', audioMs: m.audioMs });
     case 'committed':
-      set(d, { floor: d.s.config.serverAnswers ? 'server' : 'open' });
+      turnEnds(d);
       if (d.s.config.transcriptionModel !== '') set(d, { untranscribed: keep(d.s.untranscribed, m.itemId, KEEP_IDS) });
       return emit(d, { type: 'turn.committed', turn: m.itemId });
     case 'item_known':
@@ -146,6 +146,7 @@ function errorArrived(d: Draft, m: Extract<ServerMessage, { type: 'error' }>): v
   const isOurs = m.eventId === null ? !serversOwn && (busy || !benign) : requested?.eventId === m.eventId;
   const refused = isOurs ? requested : null;
   if (refused) set(d, { requested: null });
+  if (busy && !refused && d.s.backchannel) return set(d, { backchannel: false });
   if (busy && (refused || m.eventId === null)) return createRefused(d, refused);
   if (refused && !refused.stopped)
     emit(d, { type: 'answer.ended', answer: refused.eventId, status: 'failed', detail: m.code });
@@ -167,6 +168,8 @@ function ask(d: Draft, request: RealtimeRequest): void {
       return want(d, { say: request.say, outputs: [] });
     case 'session.interrupt':
       return interrupt(d, request.because, request.heard);
+    case 'session.last_words':
+      return lastWords(d, request.say);
     case 'session.settle_tool':
       return settleTool(d, request.toolCall, request.output, request.quietly);
     case 'session.tell':
@@ -207,4 +210,21 @@ function isRepeated(d: Draft, eventId: string | null): boolean {
   if (d.s.recentEventIds.includes(eventId)) return true;
   set(d, { recentEventIds: keep(d.s.recentEventIds, eventId, KEEP_IDS) });
   return false;
+}
+
+/** Whose move it is after the caller's turn. */
+function turnEnds(d: Draft): void {
+  const { active, config, lastWords } = d.s;
+  const backchannel = config.serverAnswers && !config.serverInterrupts && active !== null && !active.stopped;
+  const server = config.serverAnswers && !backchannel && !lastWords;
+  set(d, { floor: server ? 'server' : 'open', backchannel });
+}
+
+/** Formats go with every update that names `audio`: some servers would fall back to theirs. */
+function lastWords(d: Draft, say: string): void {
+  const format = { type: 'audio/pcmu' };
+  const audio = { input: { format, turn_detection: null }, output: { format } };
+  set(d, { lastWords: true, floor: 'open', queue: [] });
+  send(d, { type: 'session.update', event_id: nextEventId(d), session: { type: 'realtime', audio } });
+  want(d, { say, outputs: [] });
 }

@@ -137,7 +137,7 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
       return outputItem(type, o);
     case 'response.output_audio.delta': {
       const payload = string(o.delta);
-      if (payload === null || !ids(o, 'response_id', 'item_id')) return null;
+      if (payload === null || !isBase64(payload) || !ids(o, 'response_id', 'item_id')) return null;
       const chunk = { payload, bytes: base64Bytes(payload) };
       return { type: 'audio', responseId: o.response_id as string, itemId: o.item_id as string, chunk };
     }
@@ -153,7 +153,7 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
       if (!error) return null;
       return {
         type,
-        code: string(error.code) ?? string(error.type) ?? 'unknown',
+        code: short(string(error.code) ?? string(error.type) ?? 'unknown'),
         detail: string(error.message) ?? '',
         eventId: string(error.event_id),
       };
@@ -185,7 +185,7 @@ function responseDone(response: Json | null): ServerMessage | null {
     responseId,
     outOfBand: isOutOfBand(response),
     status: status === 'completed' || status === 'cancelled' || status === 'failed' ? status : 'incomplete',
-    detail: string(error?.code) ?? string(error?.type) ?? string(details?.reason) ?? '',
+    detail: short(string(error?.code) ?? string(error?.type) ?? string(details?.reason) ?? ''),
     calls: (Array.isArray(response.output) ? response.output : [])
       .map((item) => functionCall(object(item)))
       .filter((call) => call !== null),
@@ -235,7 +235,7 @@ function answerUsage(usage: Json | null): TokenUsage | null {
 
 function transcriptionUsage(usage: Json | null): TokenUsage | { seconds: number } | null {
   if (!usage) return null;
-  if (usage.type === 'duration') return { seconds: number(usage.seconds) ?? 0 };
+  if (usage.type === 'duration') return { seconds: Math.min(MAX_COUNT, Math.max(0, number(usage.seconds) ?? 0)) };
   return answerUsage({
     ...usage,
     input_token_details: usage.input_token_details ?? { audio_tokens: usage.input_tokens },
@@ -243,11 +243,19 @@ function transcriptionUsage(usage: Json | null): TokenUsage | { seconds: number 
   });
 }
 
+/** Audio is printed into the carrier's JSON as it came, and what holds no sound must not count as a sign of life. */
+const isBase64 = (payload: string): boolean => payload.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(payload);
+
+/** A code as it may be logged and stored: short. */
+const short = (code: string): string => code.slice(0, 100);
+
 const object = (value: unknown): Json | null =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
 const string = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
-const count = (value: unknown): number => Math.max(0, Math.round(number(value) ?? 0));
+/** More than any model bills at once; a sum of such stays a number. */
+const MAX_COUNT = 1e9;
+const count = (value: unknown): number => Math.min(MAX_COUNT, Math.max(0, Math.round(number(value) ?? 0)));
 const ids = (o: Json, ...names: string[]): true | null =>
   names.every((name) => typeof o[name] === 'string') ? true : null;
 

@@ -43,11 +43,21 @@ export function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'res
   if (m.outOfBand) return set(d, { outOfBand: keep(d.s.outOfBand, m.responseId, KEEP_IDS) });
   if (active) closeResponse(d, active.responseId, 'incomplete', 'superseded', []);
   // Ours carries our event id as metadata; a server that does not repeat metadata answers in order.
-  const ours = requested !== null && (m.tag === requested.eventId || (m.tag === null && d.s.floor === 'open'));
+  const ours =
+    requested !== null && (m.tag === requested.eventId || (m.tag === null && !d.s.echoes && d.s.floor === 'open'));
   if (ours) {
-    set(d, { requested: null, active: { responseId: m.responseId, stopped: requested.stopped } });
+    set(d, {
+      requested: null,
+      echoes: d.s.echoes || m.tag !== null,
+      active: { responseId: m.responseId, stopped: requested.stopped },
+    });
     if (requested.stopped) send(d, { type: 'response.cancel', event_id: nextEventId(d), response_id: m.responseId });
     else emit(d, { type: 'answer.started', answer: m.responseId });
+    return;
+  }
+  if (d.s.lastWords) {
+    set(d, { active: { responseId: m.responseId, stopped: true } });
+    send(d, { type: 'response.cancel', event_id: nextEventId(d), response_id: m.responseId });
     return;
   }
   // The server's own answer speaks about every tool output that it had when it began.
@@ -55,6 +65,7 @@ export function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'res
   set(d, {
     active: { responseId: m.responseId, stopped: false },
     floor: d.s.floor === 'server' ? 'open' : d.s.floor,
+    backchannel: false,
     queue,
   });
   emit(d, { type: 'answer.started', answer: m.responseId });

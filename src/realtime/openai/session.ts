@@ -32,8 +32,8 @@ export interface SessionOptions {
   listener: SessionListener;
 }
 
-/** Caller audio kept while the session is not ready: 10 s. More drops the oldest. */
-const MAX_HELD_CHUNKS = 500;
+/** Caller audio kept while the session is not ready: 10 s, which is 500 frames of 216 base64 characters. More drops the oldest. */
+const MAX_HELD_CHARS = 500 * 216;
 /** How long the usage of a cancelled answer is waited for after the call's end. */
 const LATE_USAGE_MS = 500;
 
@@ -45,6 +45,7 @@ export class OpenAiSession implements RealtimeSession {
   #dialogue: Dialogue;
   /** Base64 payloads waiting for `session.updated`. */
   #held: string[] = [];
+  #heldChars = 0;
   /** Inputs that came up while another was worked on. */
   #queue: DialogueInput[] = [];
   #working = false;
@@ -150,7 +151,8 @@ export class OpenAiSession implements RealtimeSession {
       this.#wire.send(printAppend(payload));
     } else if (this.#dialogue.phase !== 'closed') {
       this.#held.push(payload);
-      if (this.#held.length > MAX_HELD_CHUNKS) this.#held.shift();
+      this.#heldChars += payload.length;
+      while (this.#heldChars > MAX_HELD_CHARS) this.#heldChars -= this.#held.shift()?.length ?? this.#heldChars;
     }
   }
 

@@ -1,5 +1,5 @@
 // Function calls: each gets exactly one output, whatever happens, and one answer follows the last of a response. Pure.
-import { type Draft, KEEP_ITEMS, nextEventId, send, set } from './dialogue-state.ts';
+import { type Draft, KEEP_ITEMS, nextEventId, notice, send, set } from './dialogue-state.ts';
 import type { FunctionCall } from './messages.ts';
 import { want } from './wanted.ts';
 
@@ -8,7 +8,8 @@ export const NOT_RUN = 'Not run: the answer ended before it was complete.';
 
 /** A function call appears. One whose response is over already is not run, and gets its output at once. */
 export function callAdded(d: Draft, responseId: string, call: FunctionCall): void {
-  if (d.s.outOfBand.includes(responseId) || call.callId in d.s.calls) return;
+  if (d.s.outOfBand.includes(responseId) || Object.hasOwn(d.s.calls, call.callId)) return;
+  if (Object.values(d.s.calls).filter((c) => c.open).length >= KEEP_ITEMS) return notice(d, 'too_many_calls');
   set(d, { calls: { ...d.s.calls, [call.callId]: { responseId, open: true, outputId: null } } });
   if (d.s.closedResponses.includes(responseId)) sendOutput(d, call.callId, NOT_RUN);
 }

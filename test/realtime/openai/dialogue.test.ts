@@ -323,12 +323,21 @@ describe.each([
     expect(outcome.sent).toEqual([]);
   });
 
-  test('become ours when the server could not create them', () => {
+  // Where the server does not interrupt, a turn over a running answer that nobody stopped was a backchannel.
+  test('become ours when the server could not create them, unless the turn was a backchannel', () => {
     const talk = speakingTalk(mode);
     talk.hear(...turn());
     const refused = talk.hear(wire.error('conversation_already_has_active_response', null));
     expect(refused.sent).toEqual([]);
-    expect(bare(talk.hear(wire.responseDone('resp_1')).sent)).toEqual([CREATE]);
+    expect(bare(talk.hear(wire.responseDone('resp_1')).sent)).toEqual(mode.interrupts ? [CREATE] : []);
+  });
+
+  test('do not keep ours waiting when the server refused its own without a word', () => {
+    const talk = speakingTalk(mode);
+    talk.hear(...turn());
+    talk.speak('Two.');
+    const next = talk.hear(wire.responseDone('resp_1'));
+    expect(types(next.sent)).toEqual(mode.interrupts ? [] : ['response.create']);
   });
 
   test('are not asked for twice when they follow the one that was running', () => {
@@ -347,7 +356,7 @@ describe.each([
     talk.hear(wire.error('conversation_already_has_active_response', id));
     expect(talk.hear(wire.responseDone('resp_s')).sent).toMatchObject([{ response: { instructions: 'One.' } }]);
     const next = talk.hear(wire.responseCreated('resp_1', talk.tag()), wire.responseDone('resp_1'));
-    expect(bare(next.sent)).toEqual([CREATE]);
+    expect(bare(next.sent)).toEqual(mode.interrupts ? [CREATE] : []);
   });
 
   test('come before ours, when ours was asked for in the same moment', () => {
@@ -882,5 +891,23 @@ describe.each<Mode & { note?: string }>(MODES)(`what onlookers count ${TITLE}`, 
     const outcome = talk.step({ kind: 'noticed', code: 'message_malformed' });
     expect(outcome.events).toEqual([{ type: 'session.noticed', code: 'message_malformed', benign: true }]);
     expect(outcome.sent).toEqual([]);
+  });
+});
+
+describe.each(MODES)(`last words ${TITLE}`, (mode) => {
+  test('switch turn detection off, are asked for at once, and cancel whatever else begins', () => {
+    const talk = readyTalk(mode);
+    talk.speak();
+    talk.hear(wire.responseCreated('resp_0', talk.tag()), wire.responseDone('resp_0'));
+    talk.hear(...turn().slice(0, 1));
+    const asked = talk.ask({ do: 'session.last_words', say: 'Goodbye.' });
+    expect(types(asked.sent)).toEqual(['session.update', 'response.create']);
+    expect(asked.sent[0]).toMatchObject({ session: { audio: { input: { turn_detection: null } } } });
+    const theirs = talk.hear(...turn('item_u2').slice(1), wire.responseCreated('resp_s'));
+    expect(bare(theirs.sent)).toEqual([cancel('resp_s')]);
+    expect(types(theirs.events)).not.toContain('answer.started');
+    talk.hear(wire.responseDone('resp_s', { status: 'cancelled' }));
+    const ours = talk.hear(wire.responseCreated('resp_1', talk.tag()));
+    expect(types(ours.events)).toContain('answer.started');
   });
 });

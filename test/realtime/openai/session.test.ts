@@ -166,16 +166,21 @@ test('holds what the caller says until the session is configured, then sends it 
   await expectNothingLeft(rig);
 });
 
+/** A frame that says which it is. */
+const numbered = (i: number): string =>
+  Buffer.alloc(160)
+    .fill(Buffer.from([i >> 8, i & 255]))
+    .toString('base64');
+
 test('holds at most ten seconds, and loses the oldest first', async () => {
   const rig = new Rig(server.baseUrl);
-  for (let i = 0; i < 510; i++)
-    rig.session.append({ payload: Buffer.from([i >> 8, i & 255]).toString('base64'), bytes: 2 });
+  for (let i = 0; i < 510; i++) rig.session.append({ payload: numbered(i), bytes: 160 });
   const socket = await server.socket;
   say(socket, wire.sessionCreated());
   await server.message(1);
   say(socket, wire.sessionUpdated());
   await server.message(501);
-  expect(JSON.parse(server.received[1] as string)).toMatchObject({ audio: Buffer.from([0, 10]).toString('base64') });
+  expect(JSON.parse(server.received[1] as string)).toMatchObject({ audio: numbered(10) });
   rig.session.close();
   await expectNothingLeft(rig);
 });
