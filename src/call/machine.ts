@@ -3,13 +3,12 @@
 import { assertNever } from './assert-never.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { CallEffect } from './effect.ts';
-import { apologise, end, endIfHeard, endIfOverdue, endWithLeg, fail, wrapUp } from './ending.ts';
+import { apologise, endIfHeard, endIfOverdue, endWithLeg, fail, wrapUp } from './ending.ts';
 import type { CallEvent, TimerName } from './event.ts';
 import { fillStall, hear, silentHearing } from './hearing.ts';
 import { GREETING_CLIP } from './policy.ts';
 import { beginUtterance, endUtterance, playClip, pump, reachMark, receiveAudio } from './speaking.ts';
 import type { CallState } from './state.ts';
-import { terminationOf } from './termination.ts';
 import { armTimers, disarm, isDue } from './timers.ts';
 import * as turns from './turns.ts';
 

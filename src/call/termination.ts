@@ -18,9 +18,9 @@ export type EndReason =
   | 'model_refused'
   /** The model's socket went away in the middle of the call. */
   | 'model_lost'
-  /** The model owed an answer and made no sound for too long. */
+  /** The model owed an answer and made no sound for too long, or never reported the end of the caller's speech. */
   | 'model_stalled'
-  /** The model reported failed answers twice in a row. */
+  /** The model's answers failed twice in a row, or were empty three times. */
   | 'model_failed'
   /** The carrier never opened the media socket, or never started it. */
   | 'media_never_started'

@@ -20,7 +20,7 @@ async function connected(autoPong: boolean): Promise<{ closed: Promise<WireClose
   const opened = Promise.withResolvers<void>();
   const wire = connectWire(
     { baseUrl, model: 'm', apiKey: 'k', handshakeMs: 1_000, pingEveryMs: 10, lostAfterMs: 60 },
-    { open: opened.resolve, message: () => {}, skipped: () => {}, closed: resolve },
+    { open: () => opened.resolve(), message: () => {}, skipped: () => {}, closed: resolve },
   );
   await opened.promise;
   return { closed: promise, close: () => wire.close() };
