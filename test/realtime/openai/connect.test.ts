@@ -12,7 +12,7 @@ afterEach(() => {
   server.close();
 });
 
-async function connected(autoPong: boolean): Promise<{ closed: Promise<WireClosed>; close(): void }> {
+async function connected(autoPong: boolean): Promise<{ closed: Promise<WireClosed>; close: () => void }> {
   server = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong });
   await once(server, 'listening');
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
