@@ -159,7 +159,7 @@ export class Subject {
 /** What `npm start` gives to Node, flags included, with paths that hold in any folder. */
 function startArguments(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
-  const [command, ...args] = scripts.start.split(' ');
+  const [command, ...args] = scripts.start.replace(/^exec /, '').split(' ');
   if (command !== 'node') throw new Error(`npm start is expected to start node, not ${command}`);
   return args.map((arg) => (arg.startsWith('src/') ? join(ROOT, arg) : arg));
 }
