@@ -194,7 +194,7 @@ export class Calls implements CallIntake {
       fault: (error) => watch.fault(callId, error),
     });
     const token = `${nodeId}.${randomBytes(24).toString('base64url')}`;
-    const admission = { outcome: 'accepted', callId, token, facts: { callId } } as const;
+    const admission = { outcome: 'accepted', callId, token, facts: callerFacts(callId, incoming) } as const;
     const tokenUntilMs = clock.nowMs() + TOKEN_LIFE_MS;
     const live: LiveCall = { call, agent, incoming, admission, token: 'fresh', tokenUntilMs, leg: null, final: false };
     this.#byId.set(callId, live);
@@ -305,3 +305,11 @@ export class Calls implements CallIntake {
 }
 
 const carrierKey = (carrier: string, id: string): string => `${carrier}/${id}`;
+
+/** What the carrier may show with the stream: who is called, what kind of caller, how well attested. No caller's number. */
+const callerFacts = (callId: string, { from, to, attestation }: IncomingCall): Record<string, string> => ({
+  callId,
+  caller: from.kind,
+  called: to.value,
+  ...(attestation === null ? {} : { attestation }),
+});

@@ -77,6 +77,8 @@ export interface CallRecord {
   from: Party;
   to: Party;
   attestation: string | null;
+  /** Custom headers of a call through a SIP domain. */
+  sipHeaders: Record<string, string>;
   agent: { name: string; file: string; hash: string };
   model: { name: string; voice: string; transcription: string | null };
   /** Unix milliseconds. */

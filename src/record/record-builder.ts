@@ -111,6 +111,7 @@ export class RecordBuilder {
       from: incoming.from,
       to: incoming.to,
       attestation: incoming.attestation,
+      sipHeaders: incoming.sipHeaders,
       agent: { name: agent.name, file: agent.file, hash: agent.hash },
       model: {
         name: agent.model.name,

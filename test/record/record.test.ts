@@ -61,6 +61,7 @@ describe('a whole call', () => {
       from: { kind: 'pstn', value: '+14155550142' },
       to: { kind: 'pstn', value: '+14155550199' },
       attestation: null,
+      sipHeaders: {},
       agent: { name: 'clinic', file: 'clinic.yaml', hash: 'a'.repeat(64) },
       model: { name: 'gpt-realtime-2.1', voice: 'marin', transcription: 'whisper-1' },
       when: {

@@ -111,7 +111,16 @@ export class TwilioLeg implements CarrierLeg {
   /** Twilio echoed a mark. */
   markReturned(name: string): 'played' | 'swallowed' | 'unknown' {
     if (remove(this.#echoesToSwallow, name)) return 'swallowed';
-    if (!remove(this.#marksOut, name)) return 'unknown';
+    if (!this.#marksOut.has(name)) return 'unknown';
+    // Echoes come in order: what was sent before this one and never came back has been played too.
+    for (const older of [...this.#marksOut.keys()]) {
+      if (older === name) break;
+      while (remove(this.#marksOut, older)) {
+        add(this.#echoesToSwallow, older, 1);
+        this.report({ type: 'leg.mark_settled', mark: older, outcome: 'played' });
+      }
+    }
+    remove(this.#marksOut, name);
     this.report({ type: 'leg.mark_settled', mark: name, outcome: 'played' });
     return 'played';
   }
@@ -157,6 +166,8 @@ export class TwilioLeg implements CarrierLeg {
 
 function add(counts: Map<string, number>, name: string, count: number): void {
   counts.set(name, (counts.get(name) ?? 0) + count);
+  // Echoes that never come are not waited for without end.
+  if (counts.size > MAX_MARKS_OUT) counts.delete(counts.keys().next().value as string);
 }
 
 function remove(counts: Map<string, number>, name: string): boolean {

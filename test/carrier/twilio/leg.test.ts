@@ -73,6 +73,14 @@ describe('marks', () => {
     expect([leg.markReturned('a'), leg.markReturned('x')]).toEqual(['unknown', 'unknown']);
   });
 
+  test('that never came back are played when a later one is', () => {
+    for (const name of ['a', 'b', 'c']) leg.mark(name);
+    leg.markReturned('b');
+    expect(journal.slice(3)).toEqual(['played a', 'played b']);
+    expect(leg.markReturned('a')).toBe('swallowed');
+    expect(leg.markReturned('c')).toBe('played');
+  });
+
   test('still out when the media ends are dropped before leg.closed', () => {
     leg.mark('a');
     leg.end('socket_lost', '1006');
