@@ -27,6 +27,18 @@ const REPLAY_OUTSIDE = [
   ...['server-message', 'signed-request', 'stream-element', 'stream-messages', 'twiml-reader'],
 ].map((name) => `replay/${name}.ts`);
 
+/** The model side's own machine: as pure as the call core. */
+const DIALOGUE = [
+  ...['dialogue', 'dialogue-state', 'responses', 'speech', 'tool-calls', 'billing', 'wanted'],
+  ...['items', 'error-codes', 'messages'],
+].map((name) => `realtime/openai/${name}.ts`);
+
+/** What a pure file may not know of: time, chance, the process. */
+const IMPURE = new Set([
+  ...['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'crypto', 'process'],
+  ...['console', 'fetch', 'globalThis'],
+]);
+
 const CALL_TYPES = ['type call', 'type call/feed.ts'];
 
 // biome-ignore format: one row, one line, so that a change of direction is one line of a diff.
@@ -41,7 +53,8 @@ export const TABLE: readonly Row[] = [
   { area: 'carrier', files: ['carrier/carrier.ts'], may: ['audio', 'errors'] },
   { area: 'tools', files: ['tools/'], may: ['errors', 'clock'] },
   { area: 'agent', files: ['agent/'], may: ['tools', 'errors', 'audio', 'spelling'], computed: 'the tools file that an agent file names' },
-  { area: 'realtime/openai', files: ['realtime/openai/'], may: ['realtime', 'agent', 'audio', 'config', 'errors', 'log', 'clock'] },
+  { area: 'dialogue', files: DIALOGUE, may: ['realtime', 'audio'], packages: false },
+  { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'realtime', files: ['realtime/session.ts'], may: ['agent', 'audio', 'errors'] },
   { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors'] },
   { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
@@ -81,6 +94,7 @@ export function refusedImports(files: ReadonlyMap<string, string>, table: readon
       if (fault !== null) faults.push(`${path}:${found.line}: ${fault}`);
     }
     if (file.startsWith('call/')) faults.push(...vendorNames(path, source));
+    if (row.packages === false) faults.push(...impureNames(path, source));
   }
   return faults;
 }
@@ -119,6 +133,19 @@ function vendorNames(path: string, source: string): string[] {
     const value = node.type === 'TemplateElement' ? (node.value as { raw: string }).raw : (node.name ?? node.value);
     if (typeof value !== 'string' || !VENDORS.test(value)) continue;
     faults.push(`${path}:${lineAt(source, node.start)}: call names a vendor ('${value}')`);
+  }
+  return faults;
+}
+
+/** Identifiers that tell time, chance or the process; `Math.random` by its property. Imports have a rule of their own. */
+function impureNames(path: string, source: string): string[] {
+  const faults: string[] = [];
+  const lines = source.split('\n');
+  for (const node of nodes(parse(source, path))) {
+    const name = node.type === 'Identifier' ? String(node.name) : '';
+    if (!IMPURE.has(name) && name !== 'random') continue;
+    const line = lineAt(source, node.start);
+    if (!lines[line - 1]?.startsWith('import')) faults.push(`${path}:${line}: '${name}' is not for a pure file`);
   }
   return faults;
 }

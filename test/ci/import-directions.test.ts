@@ -137,3 +137,20 @@ describe('ways round the table', () => {
     ]);
   });
 });
+
+describe('a pure file', () => {
+  const inCore = (code: string) => refusedImports(new Map([['src/call/machine.ts', code]]));
+  const inDialogue = (code: string) => refusedImports(new Map([['src/realtime/openai/responses.ts', code]]));
+
+  test.each(['Date.now()', 'Math.random()', 'setTimeout(f, 1)', 'process.env', "console.log('x')"])(
+    'knows nothing of %s',
+    (code) => {
+      expect(inCore(`export const x = () => ${code};`)).toHaveLength(1);
+      expect(inDialogue(`export const x = () => ${code};`)).toHaveLength(1);
+    },
+  );
+
+  test('may compute', () => {
+    expect(inCore('export const x = (a: number) => Math.floor(a);')).toEqual([]);
+  });
+});
