@@ -8,10 +8,11 @@ import { readWav } from '../audio/wav.ts';
 import { TrunklineError } from '../errors.ts';
 import { checkTool } from '../tools/declaration.ts';
 import type { Tool } from '../tools/tool.ts';
+import { checkYaml } from '../yaml/check.ts';
+import { YamlSource } from '../yaml/source.ts';
 import type { Agent, TurnTaking } from './agent.ts';
-import { checkAgentFile, TOOL_FILE, VOICES } from './schema.ts';
+import { agentSchema, TOOL_FILE, VOICES } from './schema.ts';
 import type { AgentFile } from './schema.ts';
-import { AgentSource } from './source.ts';
 
 /** What the configuration says about all agents; a `Config` fits. */
 export interface AgentBounds {
@@ -43,7 +44,7 @@ export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agen
 
   const faults: string[] = [];
   const agents: Agent[] = [];
-  const sources: AgentSource[] = [];
+  const sources: YamlSource[] = [];
   for (const name of names) {
     const shown = join(dir, name);
     let text: string;
@@ -53,7 +54,7 @@ export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agen
       faults.push(`${shown}:1:1: cannot be read: ${reasonOf(error)}`);
       continue;
     }
-    const source = new AgentSource(name, shown, text);
+    const source = new YamlSource(name, shown, text);
     const agent = await loadAgent(source, text, resolve(dir), bounds);
     if (agent) agents.push(agent);
     sources.push(source);
@@ -65,7 +66,7 @@ export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agen
 }
 
 /** Two agents that want the same number, or have the same name: a fault of the second. */
-function findRivals(sources: readonly AgentSource[]): void {
+function findRivals(sources: readonly YamlSource[]): void {
   const numbers = new Map<unknown, string>();
   const names = new Map<unknown, string>();
   for (const source of sources) {
@@ -87,21 +88,13 @@ const nameOf = (name: unknown, file: string) => (typeof name === 'string' && nam
 
 /** One agent, or undefined with the reasons in `source.faults`. */
 async function loadAgent(
-  source: AgentSource,
+  source: YamlSource,
   text: string,
   dir: string,
   bounds: AgentBounds,
 ): Promise<Agent | undefined> {
   if (source.faults.length > 0) return undefined;
-  const checked = checkAgentFile(source.value);
-  if ('faults' in checked)
-    for (const { path, unknownKey, wantsText, expected } of checked.faults) {
-      const unquoted = wantsText && /^(number|bigint|boolean)$/.test(typeof source.at(...path));
-      const hint = unquoted
-        ? `; YAML takes this for a ${typeof source.at(...path)}: quote it: "${source.written(path)}"`
-        : '';
-      source.fault(path, expected + hint, unknownKey ? 'key' : 'value');
-    }
+  const file = checkYaml(source, agentSchema);
   // These look at raw values, so that they are told together with the faults above.
   checkTurnTaking(source);
   checkSpokenTexts(source);
@@ -109,9 +102,8 @@ async function loadAgent(
   const greetingClip = await readClip(source, ['greeting', 'clip'], dir);
   const apology = await readClip(source, ['failure', 'apology'], dir, SHIPPED_APOLOGY);
   const { tools, code } = await readTools(source, dir);
-  if ('faults' in checked || source.faults.length > 0) return undefined;
+  if (!file || source.faults.length > 0) return undefined;
 
-  const { file } = checked;
   const { model } = file;
   return deepFreeze<Agent>({
     name: nameOf(file.name, source.file),
@@ -199,7 +191,7 @@ function turnTakingOf({ turn_taking: turns, greeting }: AgentFile): TurnTaking {
   };
 }
 
-function checkTurnTaking(source: AgentSource): void {
+function checkTurnTaking(source: YamlSource): void {
   const turns = (key: string) => source.at('turn_taking', key);
   const chosen = turns('detection') ?? 'server_vad';
   const detection = ['server_vad', 'semantic_vad', 'none'].find((kind) => kind === chosen);
@@ -234,7 +226,7 @@ function checkTurnTaking(source: AgentSource): void {
     source.fault(['turn_taking', 'interrupt_after_ms'], 'expected 0 with detection: none, where speech is not noticed');
 }
 
-function checkSpokenTexts(source: AgentSource): void {
+function checkSpokenTexts(source: YamlSource): void {
   const greeting = source.at('greeting');
   const said = source.at('greeting', 'text');
   const clip = source.at('greeting', 'clip') !== undefined;
@@ -268,7 +260,7 @@ function holds(text: string, part: string): boolean {
   return plain(text).includes(plain(part));
 }
 
-function checkBounds(source: AgentSource, bounds: AgentBounds): void {
+function checkBounds(source: YamlSource, bounds: AgentBounds): void {
   const limits: [path: string[], most: number, key: string][] = [
     [['limits', 'max_call_seconds'], bounds.maxCallMs / 1000, 'MAX_CALL_SECONDS'],
     [['limits', 'max_concurrent_calls'], bounds.maxConcurrentCalls, 'MAX_CONCURRENT_CALLS'],
@@ -283,7 +275,7 @@ function checkBounds(source: AgentSource, bounds: AgentBounds): void {
 
 /** A clip named in the file, or the fallback; undefined when there is none or it is faulty. */
 async function readClip(
-  source: AgentSource,
+  source: YamlSource,
   path: string[],
   dir: string,
   fallback?: string,
@@ -305,7 +297,7 @@ async function readClip(
   }
 }
 
-async function readTools(source: AgentSource, dir: string): Promise<{ tools: Tool[]; code?: Buffer }> {
+async function readTools(source: YamlSource, dir: string): Promise<{ tools: Tool[]; code?: Buffer }> {
   const named = source.at('tools');
   if (typeof named !== 'string' || !TOOL_FILE.test(named.trim())) return { tools: [] };
   const tools: Tool[] = [];

@@ -1,7 +1,6 @@
 // The agent file as YAML: every key, its bounds and its default. What depends on several keys, on other files or on the
 // configuration is decided in load.ts. docs/agent-file.md describes the same keys for operators; a test compares the two.
 import { z } from 'zod';
-import { edits } from '../spelling.ts';
 
 /** Voices of the model's server (2026-11); others are ids of custom voices, or belong to another endpoint. */
 export const VOICES = [
@@ -110,6 +109,7 @@ const turnTaking = section({
   interrupt_after_ms: integer(0, 5000, ' of milliseconds').default(0),
 });
 
+/** What an agent file may hold. */
 export const agentSchema = section({
   name: text('a name of at most 64 characters on one line', /^[^\n\r]{1,64}$/).optional(),
   answers: z
@@ -154,71 +154,3 @@ export const agentSchema = section({
 
 /** An agent file with its defaults filled in. */
 export type AgentFile = z.infer<typeof agentSchema>;
-
-/** One fault in a value: where, and what was expected there. */
-export interface SchemaFault {
-  path: PropertyKey[];
-  /** True: the last step of `path` is a key that should not be there. */
-  unknownKey: boolean;
-  /** True: a text belongs there, so what YAML took for a number or a truth value may only lack quotes. */
-  wantsText: boolean;
-  expected: string;
-}
-
-/** Checks a whole file; every fault at once. */
-export function checkAgentFile(value: unknown): { file: AgentFile } | { faults: SchemaFault[] } {
-  const parsed = agentSchema.safeParse(value);
-  return parsed.success
-    ? { file: parsed.data }
-    : { faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, [])) };
-}
-
-function faultsOf(issue: z.core.$ZodIssue, above: PropertyKey[]): SchemaFault[] {
-  const path = [...above, ...issue.path];
-  if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(path);
-    return issue.keys.map((key) => {
-      const near = nearest(key, known);
-      const expected = near ? `no such key; did you mean ${near}?` : `no such key; known here: ${known.join(', ')}`;
-      return { path: [...path, key], unknownKey: true, wantsText: false, expected };
-    });
-  }
-  if (issue.code === 'invalid_union') {
-    // `off | mapping`: if a mapping was given, its own faults say more than "neither fits".
-    const inner = issue.errors.find((branch) =>
-      branch.every((i) => i.path.length > 0 || i.code === 'unrecognized_keys'),
-    );
-    if (inner) return inner.flatMap((i) => faultsOf(i, path));
-  }
-  const wantsText = issue.code === 'invalid_type' ? issue.expected === 'string' : path.at(-1) === 'forward_to';
-  return [{ path, unknownKey: false, wantsText, expected: `expected ${issue.message}` }];
-}
-
-/** The keys that a mapping at `path` may have. */
-export function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema: z.core.$ZodType = agentSchema;
-  for (const step of ['', ...path]) {
-    if (step !== '') schema = shapeOf(schema)?.[String(step)] ?? schema;
-    schema = objectOf(schema) ?? schema;
-  }
-  return Object.keys(shapeOf(schema) ?? {});
-}
-
-const shapeOf = (schema: z.core.$ZodType) => (schema instanceof z.ZodObject ? schema.shape : undefined);
-
-/** The object schema inside defaults, options and `off | …`. */
-function objectOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
-    return objectOf(schema.def.innerType);
-  if (schema instanceof z.ZodUnion)
-    return (schema.def.options as z.core.$ZodType[]).map(objectOf).find((option) => option !== undefined);
-  return schema instanceof z.ZodObject ? schema : undefined;
-}
-
-/** The known word within two edits, or the one that a word of three letters and more begins or ends. */
-function nearest(word: string, known: readonly string[]): string | undefined {
-  const plain = word.toLowerCase().replaceAll('-', '_');
-  const ranked = known.map((key) => ({ key, edits: edits(plain, key) })).sort((a, b) => a.edits - b.edits);
-  if (ranked[0] && ranked[0].edits <= 2) return ranked[0].key;
-  return known.find((key) => plain.length > 3 && (key.includes(plain) || plain.includes(key)));
-}

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Agent } from '../../src/agent/agent.ts';
 import { loadAgents } from '../../src/agent/load.ts';
-import { keysAt } from '../../src/agent/schema.ts';
+import { agentSchema } from '../../src/agent/schema.ts';
+import { keysAt } from '../../src/yaml/check.ts';
 import { writeWav } from '../../src/audio/wav.ts';
 import { readConfig } from '../../src/config.ts';
 import { TrunklineError } from '../../src/errors.ts';
@@ -549,9 +550,9 @@ test('the tool file in docs/agent-file.md is a valid tool', async () => {
 
 /** Every key of the schema with the sections it is in. */
 function allKeys(section: string[] = []): [section: string[], key: string][] {
-  return keysAt(section).flatMap((key) => {
-    const inner = keysAt([...section, key]);
-    const nested = inner.length > 0 && inner.join() !== keysAt(section).join();
+  return keysAt(agentSchema, section).flatMap((key) => {
+    const inner = keysAt(agentSchema, [...section, key]);
+    const nested = inner.length > 0 && inner.join() !== keysAt(agentSchema, section).join();
     return [[section, key] as [string[], string], ...(nested ? allKeys([...section, key]) : [])];
   });
 }

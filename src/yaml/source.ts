@@ -1,11 +1,12 @@
-// One agent file's text: its values as YAML sees them, whatever is wrong with them, and where each of them stands.
+// One YAML file's text: its values as YAML sees them, whatever is wrong with them, and where each of them stands. Agent files,
+// conversation scripts, callers and expectations are read through this.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
 
 type Path = readonly PropertyKey[];
 
-export class AgentSource {
-  /** Relative to the agents folder. */
+export class YamlSource {
+  /** As whoever reads it knows it, for example relative to the agents folder. */
   readonly file: string;
   /** The whole file as plain data; undefined when it is not YAML. */
   readonly value: unknown;
