@@ -35,6 +35,8 @@ export interface ServerOptions {
   agents?: readonly Agent[];
   /** More onlookers on every call, e.g. the demo's captions. */
   onlookers?: readonly OnlookerFactory[];
+  /** False: no tape, recording, record or metrics of any call, so that the bench can tell what they cost. Default true. */
+  standingOnlookers?: boolean;
   /** How the embedded simulator behaves, where it answers. */
   simulator?: SimulatorOptions;
 }
@@ -118,6 +120,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const runners = new Map<Agent, ToolRunner>(
     agents.map((agent) => [agent, createToolRunner(agent.tools, { clock, deadlineMs: agent.limits.toolMs })]),
   );
+  const standing: OnlookerFactory[] = [
+    tapeRecorder({ dataDir: config.dataDir, log }),
+    recordingOnlooker({ dataDir: config.dataDir, log }),
+    recorder.onlooker,
+    metrics.onlooker,
+  ];
   const calls = new Calls({
     nodeId: randomBytes(6).toString('hex'),
     clock,
@@ -127,13 +135,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     model,
     runTool: (agent, callId, run) => (runners.get(agent) as ToolRunner).run({ ...run, callId }),
     store,
-    onlookers: [
-      tapeRecorder({ dataDir: config.dataDir, log }),
-      recordingOnlooker({ dataDir: config.dataDir, log }),
-      recorder.onlooker,
-      metrics.onlooker,
-      ...(options.onlookers ?? []),
-    ],
+    onlookers: [...((options.standingOnlookers ?? true) ? standing : []), ...(options.onlookers ?? [])],
     watch: {
       admitted: ({ opening, agent }) => callLogger(log, opening.callId).info({ agent: agent.name }, 'call admitted'),
       refused: (reason) => {
