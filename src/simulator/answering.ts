@@ -14,9 +14,11 @@ import type { MakeItem, SimulatedResponse } from './response.ts';
 import { ScriptReader } from './script.ts';
 import type { Answer, AnswerItem, Occasion, SayItem, StampedItem } from './script.ts';
 import type { SessionConfig } from './session-config.ts';
+import { isObject } from './shape.ts';
 import { speechOf } from './sound.ts';
 import type { Timers } from './timers.ts';
-import { UsageMeter, contextOf } from './usage.ts';
+import { Context, contextOf, retentionOf } from './context.ts';
+import { RateLimits } from './rate-limits.ts';
 
 /** What answering needs of its session. */
 export interface AnsweringHost {
@@ -28,11 +30,12 @@ export interface AnsweringHost {
   emit: (event: Record<string, unknown>) => void;
   responseStarted(response: SimulatedResponse): void;
   responseEnded(response: SimulatedResponse, audioMs: number): void;
+  /** Ends the connection. */
+  drop(code: number | undefined, reason: string | undefined): void;
 }
 
 /** Out-of-band responses at the same time. */
 const MAX_BESIDE = 16;
-const TOKENS_PER_MINUTE = 200_000;
 
 /** The responses of one session. */
 export class Answering {
@@ -42,14 +45,15 @@ export class Answering {
   #host: AnsweringHost;
   #active: ResponseRun | undefined;
   #beside = new Set<ResponseRun>();
-  #meter = new UsageMeter();
+  #context = new Context();
+  #rateLimits: RateLimits;
   #stamps = 0;
-  #spentTokens = 0;
   #hasSpoken = false;
 
   constructor(host: AnsweringHost) {
     this.#host = host;
     this.script = new ScriptReader(host.options.script);
+    this.#rateLimits = new RateLimits(host.timers.clock);
   }
 
   /** True once audio has gone out; the voice is frozen from then on. */
@@ -109,7 +113,7 @@ export class Answering {
       instructions: parameters.instructions ?? '',
       outOfBand,
       callerHasSpoken: conversation.callerHasSpoken,
-      takeToolOutput: () => conversation.takeToolOutput(),
+      takeToolOutputs: () => conversation.takeToolOutputs(),
     };
     return this.script.next(occasion);
   }
@@ -119,6 +123,8 @@ export class Answering {
     const { options } = host;
     const config = host.config();
     const beside = parameters.conversation === 'none';
+    const ownInput = beside || parameters.input !== undefined;
+    const maxOutputTokens = parameters.max_output_tokens ?? config.max_output_tokens;
     const modalities = parameters.output_modalities ?? config.output_modalities;
     const context = contextOf(
       parameters.instructions ?? config.instructions,
@@ -129,7 +135,9 @@ export class Answering {
       {
         origin,
         answer,
-        items: answer.items.flatMap((item) => this.#maker(item, parameters, modalities.includes('text')) ?? []),
+        items: this.#permitted(answer.items, parameters).map((item) =>
+          this.#maker(item, parameters, modalities.includes('text')),
+        ),
         firstDelayMs: answer.firstDelayMs ?? options.firstDelayMs,
         stall: options.stall,
         lateDeltas: options.lateDeltas,
@@ -139,10 +147,11 @@ export class Answering {
         metadata: parameters.metadata ?? null,
         modalities,
         audio: { output: { ...config.audio.output, ...parameters.audio?.output } },
-        maxOutputTokens: parameters.max_output_tokens ?? config.max_output_tokens,
-        input: this.#meter.input(context, !beside && !parameters.input),
+        maxOutputTokens,
+        input: this.#context.read(context, ownInput ? undefined : retentionOf(config.truncation, config.model)),
         emit: (event) => host.emit(event),
         ended: (ended) => this.#ended(ended),
+        drop: () => host.drop(answer.drop?.code, answer.drop?.reason),
       },
       host.timers,
     );
@@ -150,26 +159,34 @@ export class Answering {
     else this.#active = run;
     host.responseStarted(run.seen);
     run.announce();
-    this.#reportRateLimits();
+    host.emit({ type: 'rate_limits.updated', rate_limits: this.#rateLimits.begin(maxOutputTokens) });
     run.start();
   }
 
   #ended(run: ResponseRun): void {
     this.#beside.delete(run);
     if (this.#active === run) this.#active = undefined;
-    this.#spentTokens += run.seen.usage?.total_tokens ?? 0;
+    this.#rateLimits.spend(run.seen.usage?.total_tokens ?? 0);
     this.#host.responseEnded(run.seen, run.audioMs);
   }
 
-  /** How one scripted item is produced under these parameters; undefined leaves it out. */
-  #maker(item: AnswerItem, parameters: ResponseParameters, asText: boolean): MakeItem | undefined {
+  /** The scripted items without the calls that the tools, the tool choice or the ban on parallel calls exclude. */
+  #permitted(items: readonly AnswerItem[], parameters: ResponseParameters): AnswerItem[] {
     const config = this.#host.config();
-    if ('tool' in item) {
-      const tools = parameters.tools ?? config.tools;
-      const allowed = (parameters.tool_choice ?? config.tool_choice) !== 'none';
-      if (!allowed || !tools.some((tool) => tool.name === item.tool)) return undefined;
-      return (place) => new CalledItem(item.tool, item.arguments, place);
-    }
+    const tools = parameters.tools ?? config.tools;
+    const choice = parameters.tool_choice ?? config.tool_choice;
+    const only = isObject(choice) && choice.type === 'function' ? choice.name : undefined;
+    let callsLeft = (parameters.parallel_tool_calls ?? config.parallel_tool_calls ?? true) ? items.length : 1;
+    return items.filter((item) => {
+      if (!('tool' in item)) return true;
+      const known = choice !== 'none' && tools.some((tool) => tool.name === item.tool);
+      return known && (only === undefined || only === item.tool) && callsLeft-- > 0;
+    });
+  }
+
+  /** How one scripted item is produced under these parameters. */
+  #maker(item: AnswerItem, parameters: ResponseParameters, asText: boolean): MakeItem {
+    if ('tool' in item) return (place) => new CalledItem(item.tool, item.arguments, place);
     if (asText) return (place) => new WrittenItem(textOf(item), place);
     return (place) => {
       const sound = this.#sound(item, parameters);
@@ -199,15 +216,6 @@ export class Answering {
 
   #referred(entry: WireItem | { type: 'item_reference'; id: string }): SimulatedItem | WireItem {
     return (entry.type === 'item_reference' ? this.#host.conversation.find(entry.id ?? '') : undefined) ?? entry;
-  }
-
-  #reportRateLimits(): void {
-    const remaining = Math.max(0, TOKENS_PER_MINUTE - this.#spentTokens);
-    const reset_seconds = Math.round((1 - remaining / TOKENS_PER_MINUTE) * 60_000) / 1000;
-    this.#host.emit({
-      type: 'rate_limits.updated',
-      rate_limits: [{ name: 'tokens', limit: TOKENS_PER_MINUTE, remaining, reset_seconds }],
-    });
   }
 }
 

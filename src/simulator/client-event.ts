@@ -27,6 +27,7 @@ export interface ResponseParameters {
   audio?: { output?: { format?: FormatObject; voice?: unknown } };
   tools?: { type: string; name?: string }[];
   tool_choice?: unknown;
+  parallel_tool_calls?: boolean;
   conversation?: string;
   metadata?: Record<string, string> | null;
   input?: (WireItem | { type: 'item_reference'; id: string })[];

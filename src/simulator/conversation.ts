@@ -1,4 +1,5 @@
 // The default conversation of one session: its items in order, and what clients may do to them.
+import type { AudioFormat } from './audio-format.ts';
 import type { WireItem } from './client-event.ts';
 import { itemNotFound, refusal } from './fault.ts';
 import type { Fault } from './fault.ts';
@@ -26,6 +27,8 @@ export interface SimulatedItem {
   name: string | null;
   arguments: string | null;
   output: string | null;
+  /** The item as a client made it; null for what came from the caller's voice or the model. */
+  given: WireItem | null;
 }
 
 /** Where the audio of an item can be found again. */
@@ -51,11 +54,13 @@ export const blankItem = (type: string, facts: Partial<SimulatedItem> = {}): Sim
   name: null,
   arguments: null,
   output: null,
+  given: null,
   ...facts,
 });
 
 /** The item as events carry it. */
 export function wireItem(item: SimulatedItem, audio?: string): WireItem {
+  if (item.given) return withoutAudio(item.given);
   const head = { id: item.id, object: 'realtime.item' as const, type: item.type, status: item.status };
   if (item.type === 'function_call')
     return { ...head, call_id: item.callId ?? '', name: item.name ?? '', arguments: item.arguments ?? '' };
@@ -76,7 +81,7 @@ export class Conversation {
   readonly history: SimulatedItem[] = [];
   #items: SimulatedItem[] = [];
   #emit: (event: Record<string, unknown>) => void;
-  #toolOutput: string | undefined;
+  #toolOutputs: string[] = [];
 
   constructor(emit: (event: Record<string, unknown>) => void) {
     this.#emit = emit;
@@ -102,11 +107,9 @@ export class Conversation {
     return this.#items.find((item) => item.id === id);
   }
 
-  /** The tool whose output no response has been asked for yet; asking for it settles the matter. */
-  takeToolOutput(): string | undefined {
-    const tool = this.#toolOutput;
-    this.#toolOutput = undefined;
-    return tool;
+  /** The tools whose outputs no response has been asked for yet, newest first; asking for them settles the matter. */
+  takeToolOutputs(): string[] {
+    return this.#toolOutputs.splice(0).toReversed();
   }
 
   /** Puts an item at the end, or after `previousId` (`root` is before all), and announces it. */
@@ -123,8 +126,8 @@ export class Conversation {
     this.#emit({ type: 'conversation.item.done', previous_item_id: this.#before(item), item: wireItem(item) });
   }
 
-  /** `conversation.item.create`. */
-  create(wire: WireItem, previousId?: string): Fault | undefined {
+  /** `conversation.item.create`; `format` is what audio in the item is taken for. */
+  create(wire: WireItem, previousId: string | undefined, format: AudioFormat): Fault | undefined {
     if (wire.id !== undefined && this.find(wire.id))
       return refusal('invalid_value', `An item with id '${wire.id}' already exists.`, 'item.id');
     if (previousId !== undefined && previousId !== 'root' && !this.find(previousId))
@@ -137,9 +140,11 @@ export class Conversation {
           `Tool call ID '${wire.call_id}' not found in conversation.`,
           'item.call_id',
         );
-      this.#toolOutput = call.name ?? undefined;
+      this.#toolOutputs.push(call.name ?? '');
     }
-    const item = itemFromWire(wire);
+    if (wire.role === 'assistant' && wire.content?.some((part) => part.audio !== undefined))
+      return refusal('invalid_value', 'Assistant audio cannot be given, only its text.', 'item.content');
+    const item = itemFromWire(wire, format);
     this.add(item, previousId);
     this.done(item);
     return undefined;
@@ -149,7 +154,8 @@ export class Conversation {
   retrieve(id: string, source: AudioSource): Fault | undefined {
     const item = this.find(id);
     if (!item) return itemNotFound(id);
-    this.#emit({ type: 'conversation.item.retrieved', item: wireItem(item, source(item)?.toString('base64')) });
+    const whole = item.given ?? wireItem(item, source(item)?.toString('base64'));
+    this.#emit({ type: 'conversation.item.retrieved', item: whole });
     return undefined;
   }
 
@@ -197,17 +203,36 @@ export class Conversation {
   }
 }
 
-function itemFromWire(wire: WireItem): SimulatedItem {
-  const part = wire.content?.[0];
-  const text = wire.content?.map((content) => content.text ?? content.transcript ?? '').join(' ');
-  return blankItem(wire.type, {
+function itemFromWire(wire: WireItem, format: AudioFormat): SimulatedItem {
+  const sound = wire.content?.map(({ audio = '' }) => audio) ?? [];
+  const audioBytes = sound.reduce((sum, audio) => sum + Buffer.byteLength(audio, 'base64'), 0);
+  const callId = wire.call_id ?? (wire.type === 'function_call' ? newId('call') : null);
+  const item = blankItem(wire.type, {
     ...(wire.id === undefined ? {} : { id: wire.id }),
     role: wire.role ?? null,
-    // Re-seeded caller audio is counted by its transcript only: no client of ours sends sound in an item.
-    text: part ? (text ?? '') : null,
-    callId: wire.call_id ?? (wire.type === 'function_call' ? newId('call') : null),
+    // What is there as sound is not counted again as words.
+    text:
+      wire.content?.map(({ text, audio, transcript }) => text ?? (audio ? '' : (transcript ?? ''))).join(' ') ?? null,
+    audioBytes,
+    audioMs: audioBytes / format.bytesPerMs,
+    callId,
     name: wire.name ?? null,
     arguments: wire.arguments ?? null,
     output: wire.output ?? null,
   });
+  const status = wire.status ?? 'completed';
+  item.given = {
+    ...wire,
+    id: item.id,
+    object: 'realtime.item',
+    status,
+    ...(callId === null ? {} : { call_id: callId }),
+  };
+  return item;
+}
+
+/** Events carry no audio but when it is asked for. */
+function withoutAudio(wire: WireItem): WireItem {
+  if (!wire.content) return wire;
+  return { ...wire, content: wire.content.map(({ audio: _audio, ...part }) => part) };
 }

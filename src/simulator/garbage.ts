@@ -26,13 +26,24 @@ export class GarbageSender {
       if (entry.garbage.kind === 'out_of_order') {
         this.#heldBack = frame;
         sent.shift();
-      } else sent.push(brokenFrame(entry.garbage.kind, frame));
+      } else if (entry.garbage.kind === 'nulls') sent[0] = withNulls(frame);
+      else sent.push(brokenFrame(entry.garbage.kind, frame));
     }
     return sent;
   }
 }
 
-function brokenFrame(kind: Exclude<Garbage['kind'], 'out_of_order'>, frame: string): string | Buffer {
+/** Fields that may be null without a meaning of their own (a null `conversation_id` has one: out of band). */
+const OPTIONAL = new Set([
+  ...['previous_item_id', 'metadata', 'usage', 'status_details', 'max_output_tokens'],
+  ...['output_modalities', 'transcript', 'logprobs', 'param', 'code', 'tracing', 'prompt', 'include'],
+  ...['noise_reduction', 'transcription', 'limit', 'remaining', 'reset_seconds'],
+]);
+
+const withNulls = (frame: string): string =>
+  JSON.stringify(JSON.parse(frame), (key, value: unknown) => (OPTIONAL.has(key) ? null : value));
+
+function brokenFrame(kind: Exclude<Garbage['kind'], 'out_of_order' | 'nulls'>, frame: string): string | Buffer {
   switch (kind) {
     case 'malformed_json':
       return frame.slice(0, Math.ceil(frame.length / 2));

@@ -1,4 +1,5 @@
 // How one simulated session behaves: the script it follows, its pace, and the faults it commits on demand.
+import type { Refusal } from './handshake.ts';
 import type { Script } from './script.ts';
 import { clinicScript } from './scripts/clinic.ts';
 
@@ -6,7 +7,10 @@ import { clinicScript } from './scripts/clinic.ts';
 export interface Garbage {
   /** Server event type, e.g. `session.created` or `response.output_audio.delta`. */
   at: string;
-  /** `out_of_order` swaps the event with the one after it; `huge` is a 16 MB event of an unknown type. */
+  /**
+   * `out_of_order` swaps the event with the one after it, `nulls` sets its optional fields to null, `huge` is a 16 MB
+   * event of an unknown type.
+   */
   kind:
     | 'malformed_json'
     | 'not_an_object'
@@ -15,7 +19,8 @@ export interface Garbage {
     | 'out_of_order'
     | 'huge'
     | 'binary'
-    | 'bare';
+    | 'bare'
+    | 'nulls';
   /** How many times, default once. */
   times?: number;
 }
@@ -39,7 +44,7 @@ export interface SessionOptions {
   /** The upgrade is never answered. */
   hangHandshake?: boolean;
   /** The upgrade is refused with this HTTP status. */
-  refuse?: { status: number; retryAfter?: string | number; code?: string; message?: string };
+  refuse?: Refusal;
   /** Time from `session.update` to `session.updated`, default 0. */
   updateDelayMs?: number;
   /** Every `session.update` is refused with this. */
@@ -58,6 +63,8 @@ export interface SessionOptions {
   dropReason?: string;
   /** Life of the session, default 60 minutes; it ends with close 1001 and the documented reason. */
   expiresInMs?: number;
+  /** Whether an `error` of code `session_expired` comes before that close; both have been seen. Default it does. */
+  expiry?: 'error_then_close' | 'close';
   /** Broken frames. */
   garbage?: readonly Garbage[];
   /** Keeps the caller's audio for `heardAudio()`, five minutes at most; default true. */
@@ -87,6 +94,7 @@ const DEFAULTS: EffectiveOptions = {
   lateDeltasAfterDone: 0,
   dropAfterMs: Number.POSITIVE_INFINITY,
   expiresInMs: 3_600_000,
+  expiry: 'error_then_close',
   garbage: [],
   keepAudio: true,
 };

@@ -3,6 +3,8 @@
 import { blankItem, wireItem } from './conversation.ts';
 import type { Conversation, SimulatedItem } from './conversation.ts';
 import { newId } from './ids.ts';
+import { producedTokens, textTokens } from './usage.ts';
+import type { Tokens } from './usage.ts';
 
 /** Where an item's events go: which response, which place in it, which conversation (none when out of band). */
 export interface Place {
@@ -28,6 +30,12 @@ export interface Sound {
   sounded: () => void;
 }
 
+/** Audio per token. */
+const AUDIO_TOKEN_MS = 50;
+
+/** The longest text of so many tokens. */
+const textLength = (tokens: number): number => Math.max(0, tokens) * 4;
+
 /** An item being produced; `close` is called exactly once, by the response. */
 export abstract class OutputItem {
   readonly item: SimulatedItem;
@@ -45,6 +53,12 @@ export abstract class OutputItem {
   }
 
   abstract produce(): Generator<number, void>;
+
+  /** What has been produced so far. */
+  abstract get tokens(): Tokens;
+
+  /** Shortens the item to so many tokens; true when it was longer. Called before it is opened. */
+  abstract fit(tokens: number): boolean;
 
   /** Sends the `.done` events for what was produced, complete or not. */
   close(status: 'completed' | 'incomplete'): void {
@@ -78,7 +92,26 @@ export class SpokenItem extends OutputItem {
     const facts = { role: 'assistant', status: 'in_progress', transcript: '', stamp: sound.stamp } as const;
     super(blankItem('message', facts), place);
     this.#sound = sound;
-    this.#words = sound.transcript.match(/\s*\S+/g) ?? [];
+    this.#words = wordsOf(sound.transcript);
+  }
+
+  // The words were spent even if a truncation has removed them since.
+  get tokens(): Tokens {
+    return {
+      text: textTokens(this.#words.slice(0, this.#written).join('')),
+      audio: producedTokens(this.item.audioMs),
+    };
+  }
+
+  fit(tokens: number): boolean {
+    const { audio, bytesPerMs, transcript } = this.#sound;
+    const audioTokens = producedTokens(audio.length / bytesPerMs);
+    const wholeTokens = audioTokens + textTokens(transcript);
+    if (wholeTokens <= tokens) return false;
+    const keptAudio = Math.floor((audioTokens * tokens) / wholeTokens);
+    this.#sound = { ...this.#sound, audio: audio.subarray(0, keptAudio * AUDIO_TOKEN_MS * bytesPerMs) };
+    this.#words = wordsOf(transcript.slice(0, textLength(tokens - keptAudio)));
+    return true;
   }
 
   override open(): void {
@@ -140,6 +173,8 @@ export class SpokenItem extends OutputItem {
   }
 }
 
+const wordsOf = (transcript: string): string[] => transcript.match(/\s*\S+/g) ?? [];
+
 /** A message of text, for responses with `output_modalities: ["text"]`. */
 export class WrittenItem extends OutputItem {
   #text: string;
@@ -147,6 +182,16 @@ export class WrittenItem extends OutputItem {
   constructor(text: string, place: Place) {
     super(blankItem('message', { role: 'assistant', status: 'in_progress', text: '' }), place);
     this.#text = text;
+  }
+
+  get tokens(): Tokens {
+    return { text: textTokens(this.item.text ?? ''), audio: 0 };
+  }
+
+  fit(tokens: number): boolean {
+    const shortened = textTokens(this.#text) > tokens;
+    if (shortened) this.#text = this.#text.slice(0, textLength(tokens));
+    return shortened;
   }
 
   override open(): void {
@@ -179,6 +224,17 @@ export class CalledItem extends OutputItem {
   constructor(name: string, args: object | string, place: Place) {
     super(blankItem('function_call', { status: 'in_progress', callId: newId('call'), name, arguments: '' }), place);
     this.#arguments = typeof args === 'string' ? args : JSON.stringify(args);
+  }
+
+  get tokens(): Tokens {
+    return { text: textTokens(`${this.item.name}${this.item.arguments}`), audio: 0 };
+  }
+
+  fit(tokens: number): boolean {
+    const length = textLength(tokens) - (this.item.name?.length ?? 0);
+    const shortened = this.#arguments.length > length;
+    if (shortened) this.#arguments = this.#arguments.slice(0, Math.max(0, length));
+    return shortened;
   }
 
   *produce(): Generator<number, void> {

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Renders the simulator's clips again from clips/texts.tsv, and the server's own clips in agents/clips. Needs flite, sox
-# and node on the machine of whoever runs it; nothing of them ships. Levels: about -20 dBFS RMS, edges 60 ms of silence.
+# Renders the clips that clips/texts.tsv names and that are not there yet, and the server's own in agents/clips; to render
+# one again, delete it first. Needs flite, sox and node on the machine of whoever runs it; nothing of them ships. Levels:
+# about -20 dBFS RMS, edges 60 ms of silence.
 set -eu
 cd "$(dirname "$0")"
 root=../..
@@ -9,12 +10,13 @@ trap 'rm -rf "$work"' EXIT
 
 # $1 = text, $2 = WAV to write
 render() {
+  [ ! -e "$2" ] || return 0
   flite -voice slt -t "$1" -o "$work/raw.wav"
-  # Trim both edges, then measure, then gain to -20 dBFS RMS; the pad puts back 60 ms of silence on each side.
-  sox "$work/raw.wav" -r 8000 "$work/trim.wav" gain -6 silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse
+  # Trim both edges, put back 60 ms of silence on each side, measure the whole, then gain to -20 dBFS RMS.
+  sox "$work/raw.wav" -r 8000 "$work/trim.wav" gain -6 silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse pad 0.06 0.06
   rms=$(sox "$work/trim.wav" -n stats 2>&1 | awk '/^RMS lev dB/ { print $4 }')
   gain=$(awk -v r="$rms" 'BEGIN { printf "%.2f", -20 - r }')
-  sox -D "$work/trim.wav" -e mu-law -b 8 -c 1 "$2" gain -l "$gain" pad 0.06 0.06
+  sox -D "$work/trim.wav" -e mu-law -b 8 -c 1 "$2" gain -l "$gain"
 }
 
 # $1 = folder with texts.tsv; writes <name>.wav for each line and clips.json

@@ -2,13 +2,12 @@
 // any point in between with the events the protocol asks for.
 import type { Cancel } from '../clock.ts';
 import { wireItem } from './conversation.ts';
-import type { SimulatedItem } from './conversation.ts';
 import { newId } from './ids.ts';
 import type { OutputItem, Place } from './output-item.ts';
 import type { Answer } from './script.ts';
 import type { Timers } from './timers.ts';
-import { producedTokens, textTokens, usageOf } from './usage.ts';
-import type { ContextPiece, Usage } from './usage.ts';
+import { usageOf } from './usage.ts';
+import type { Tokens, Usage } from './usage.ts';
 
 /** One response as a test may look at it. */
 export interface SimulatedResponse {
@@ -42,8 +41,10 @@ export interface ResponsePlan {
   modalities: readonly string[];
   audio: unknown;
   maxOutputTokens: number | 'inf';
-  input: { all: ContextPiece; cached: ContextPiece };
+  input: { all: Tokens; cached: Tokens };
   emit: (event: Record<string, unknown>) => void;
+  /** Ends the connection in the middle of the answer. */
+  drop(): void;
   /** After `response.done` has been sent. */
   ended(response: ResponseRun): void;
 }
@@ -103,8 +104,10 @@ export class ResponseRun {
 
   // Waits add up on a schedule rather than one after the other, so that the pace holds whatever the timers' jitter.
   #advance(): void {
+    const dropAtMs = this.#plan.answer.drop?.afterMs ?? Number.POSITIVE_INFINITY;
     for (let step = this.#steps.next(); !step.done; step = this.#steps.next()) {
       if (this.seen.status !== 'in_progress') return;
+      if (this.audioMs >= dropAtMs) return this.#plan.drop();
       this.#dueMs += step.value;
       const waitMs = this.#dueMs - this.#timers.clock.nowMs();
       if (waitMs > 0) {
@@ -112,23 +115,32 @@ export class ResponseRun {
         return;
       }
     }
+    // The answer was shorter than that.
+    if (Number.isFinite(dropAtMs)) this.#plan.drop();
   }
 
   *#produce(): Generator<number, void> {
-    const { answer, items, firstDelayMs, emit, conversation } = this.#plan;
+    const { answer, items, firstDelayMs, emit, conversation, maxOutputTokens } = this.#plan;
     yield firstDelayMs;
     const status = answer.status ?? 'completed';
+    let tokensLeft = maxOutputTokens === 'inf' ? Number.POSITIVE_INFINITY : maxOutputTokens;
     for (const [outputIndex, make] of items.entries()) {
       const output = make({ responseId: this.seen.id, outputIndex, conversation, emit });
       this.#output.push(output);
       this.#current = output;
       this.seen.items.push(output.item.id);
+      const shortened = output.fit(tokensLeft);
       output.open();
       yield* output.produce();
+      if (shortened) {
+        this.#closeCurrent('incomplete');
+        return this.#end('incomplete', { type: 'incomplete', reason: 'max_output_tokens' });
+      }
+      tokensLeft -= output.tokens.text + output.tokens.audio;
       const cutOff = status !== 'completed' && outputIndex === items.length - 1;
       this.#closeCurrent(cutOff ? 'incomplete' : 'completed');
     }
-    this.#end(status, statusDetails(answer, status));
+    return this.#end(status, statusDetails(answer, status));
   }
 
   #closeCurrent(status: 'completed' | 'incomplete'): void {
@@ -138,11 +150,11 @@ export class ResponseRun {
   }
 
   #end(status: SimulatedResponse['status'], details: Record<string, unknown> | null): void {
-    const items = this.#output.map((output) => output.item);
+    const spent = this.#output.map((output) => output.tokens);
     this.seen.status = status;
     this.seen.usage = usageOf(this.#plan.input, {
-      text: items.reduce((sum, item) => sum + textTokens(spokenText(item)), 0),
-      audio: items.reduce((sum, item) => sum + producedTokens(item.audioMs), 0),
+      text: spent.reduce((sum, { text }) => sum + text, 0),
+      audio: spent.reduce((sum, { audio }) => sum + audio, 0),
     });
     this.#plan.emit({ type: 'response.done', response: this.#wire(details) });
     this.#plan.ended(this);
@@ -165,10 +177,6 @@ export class ResponseRun {
     };
   }
 }
-
-// Tokens were spent on the words even if a truncation has removed them since.
-const spokenText = (item: SimulatedItem): string =>
-  `${item.transcript ?? ''}${item.text ?? ''}${item.name ?? ''}${item.arguments ?? ''}`;
 
 function statusDetails(answer: Answer, status: NonNullable<Answer['status']>): Record<string, unknown> | null {
   if (status === 'completed') return null;

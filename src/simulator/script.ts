@@ -41,6 +41,8 @@ export interface Answer {
   reason?: 'max_output_tokens' | 'content_filter';
   /** Time before the first output item; default the session's `firstDelayMs`. */
   firstDelayMs?: number;
+  /** The connection ends once this much of the answer's audio has gone out; without `code` there is no close frame. */
+  drop?: { afterMs: number; code?: number; reason?: string };
 }
 
 /** Everything one simulated model has to say. */
@@ -49,7 +51,7 @@ export interface Script {
   greeting?: Answer;
   /** Answers to the caller's turns, in order. */
   turns: Answer[];
-  /** Answers a `response.create` whose newest item is the output of this tool. */
+  /** Answers a `response.create` that follows the output of this tool; of several the newest that is named here. */
   afterTool?: Record<string, Answer>;
   /** Answers a `response.create` whose `instructions` contain this text (any case); the first match wins, before all else. */
   whenInstructions?: { contains: string; answer: Answer }[];
@@ -70,8 +72,8 @@ export type Occasion =
       instructions: string;
       outOfBand: boolean;
       callerHasSpoken: boolean;
-      /** The tool whose output has not been answered yet; asking settles it. */
-      takeToolOutput(): string | undefined;
+      /** The tools whose outputs have not been answered yet, newest first; asking settles them. */
+      takeToolOutputs(): string[];
     };
 
 const NOTHING_LEFT: Answer = { items: [{ say: ['sorry_repeat'] }] };
@@ -100,8 +102,9 @@ export class ScriptReader {
       const told = script.whenInstructions?.find(({ contains }) => wanted.includes(contains.toLowerCase()));
       if (told) return told.answer;
       if (occasion.outOfBand) return script.outOfBand ?? BESIDE;
-      const tool = occasion.takeToolOutput();
-      if (tool !== undefined) return script.afterTool?.[tool] ?? this.#fallback;
+      const tools = occasion.takeToolOutputs();
+      const answered = tools.find((tool) => script.afterTool?.[tool]);
+      if (tools.length > 0) return script.afterTool?.[answered ?? ''] ?? this.#fallback;
       if (!occasion.callerHasSpoken) return script.greeting ?? this.#fallback;
     }
     return script.turns[this.#turn++] ?? this.#fallback;

@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { realClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
+import { readHandshake, sendRefusal } from './handshake.ts';
+import type { Refusal } from './handshake.ts';
 import { effectiveOptions } from './options.ts';
 import type { EffectiveOptions, SessionOptions } from './options.ts';
 import { SimulatedSession } from './session.ts';
@@ -21,6 +23,9 @@ export interface SimulatorOptions {
   clock?: Clock;
 }
 
+/** Told which connection attempt (from 1) was refused, and how. */
+export type RefusalListener = (number: number, refusal: Refusal) => void;
+
 /** A running simulator. */
 export interface Simulator {
   /** `http://127.0.0.1:PORT/v1`; the socket is at `/realtime?model=…` under it. */
@@ -31,6 +36,8 @@ export interface Simulator {
   readonly refused: number;
   /** Calls `listener` for each new session, after its `session.created`; returns what takes it off again. */
   onSession(listener: (session: SimulatedSession) => void): () => void;
+  /** Calls `listener` for each refused upgrade; returns what takes it off again. */
+  onRefused(listener: RefusalListener): () => void;
   /** Ends every session (1001) and connection; afterwards no socket or timer is left. */
   close(): Promise<void>;
 }
@@ -58,6 +65,7 @@ class Endpoint implements Simulator {
   #sockets = new Set<Duplex>();
   #upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
   #listeners = new Set<(session: SimulatedSession) => void>();
+  #refusalListeners = new Set<RefusalListener>();
   #attempts = 0;
 
   constructor(options: SimulatorOptions) {
@@ -65,9 +73,13 @@ class Endpoint implements Simulator {
     this.#clock = options.clock ?? realClock;
     this.#timers = new Timers(this.#clock, (error) => console.error('simulator: handshake failed', error));
     this.#server = createServer((_request, response) => {
-      response
-        .writeHead(426, { 'content-type': 'application/json' })
-        .end(errorBody('invalid_request_error', 'WebSocket only.'));
+      const error = {
+        type: 'invalid_request_error',
+        code: 'upgrade_required',
+        message: 'WebSocket only.',
+        param: null,
+      };
+      response.writeHead(426, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
     });
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
@@ -90,6 +102,11 @@ class Endpoint implements Simulator {
   onSession(listener: (session: SimulatedSession) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  onRefused(listener: RefusalListener): () => void {
+    this.#refusalListeners.add(listener);
+    return () => void this.#refusalListeners.delete(listener);
   }
 
   async close(): Promise<void> {
@@ -118,7 +135,7 @@ class Endpoint implements Simulator {
       options = effectiveOptions(typeof session === 'function' ? session(number) : session);
     } catch (error) {
       console.error('simulator: session options failed', error);
-      return this.#refuse(socket, 500, errorBody('server_error', 'session options failed'));
+      return this.#refuse(socket, number, { status: 500, message: 'session options failed' });
     }
     if (options.hangHandshake) return undefined;
     const answer = (): void => this.#answer(request, socket, head, number, options);
@@ -129,28 +146,11 @@ class Endpoint implements Simulator {
 
   #answer(request: IncomingMessage, socket: Duplex, head: Buffer, number: number, options: EffectiveOptions): void {
     if (socket.destroyed) return undefined;
-    const { refuse } = options;
-    if (refuse) {
-      const body = errorBody(refuse.code ?? 'server_error', refuse.message ?? `Simulated HTTP ${refuse.status}.`);
-      return this.#refuse(socket, refuse.status, body, refuse.retryAfter);
-    }
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-    if (url.pathname !== '/v1/realtime')
-      return this.#refuse(socket, 404, errorBody('not_found', `No ${url.pathname} here.`));
-    if (!/^Bearer \S+/.test(request.headers.authorization ?? ''))
-      return this.#refuse(socket, 401, errorBody('invalid_api_key', 'You did not provide an API key.'));
-    const model = url.searchParams.get('model');
-    if (!model) return this.#refuse(socket, 400, errorBody('missing_model', 'You must provide a model parameter.'));
-    // The beta interface spoke other events; a client that asks for it would not understand these.
-    if (request.headers['openai-beta'])
-      return this.#refuse(
-        socket,
-        400,
-        errorBody('beta_api_shape_disabled', 'The Realtime Beta API is no longer supported.'),
-      );
-    const { authorization: _key, ...headers } = request.headers;
+    if (options.refuse) return this.#refuse(socket, number, options.refuse);
+    const handshake = readHandshake(request);
+    if ('refusal' in handshake) return this.#refuse(socket, number, handshake.refusal);
     this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = new SimulatedSession(webSocket, { number, model, headers, options, clock: this.#clock });
+      const session = new SimulatedSession(webSocket, { ...handshake, number, options, clock: this.#clock });
       this.sessions.push(session);
       if (this.sessions.length > MAX_SESSIONS_KEPT) this.#forgetOldest();
       for (const listener of this.#listeners) listener(session);
@@ -163,18 +163,9 @@ class Endpoint implements Simulator {
     if (oldest >= 0) this.sessions.splice(oldest, 1);
   }
 
-  #refuse(socket: Duplex, status: number, body: string, retryAfter?: string | number): void {
+  #refuse(socket: Duplex, number: number, refusal: Refusal): void {
     this.refused += 1;
-    const lines = [
-      `HTTP/1.1 ${status} Refused`,
-      'connection: close',
-      'content-type: application/json',
-      `content-length: ${Buffer.byteLength(body)}`,
-      ...(retryAfter === undefined ? [] : [`retry-after: ${retryAfter}`]),
-    ];
-    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+    sendRefusal(socket, refusal);
+    for (const listener of this.#refusalListeners) listener(number, refusal);
   }
 }
-
-const errorBody = (code: string, message: string): string =>
-  JSON.stringify({ error: { type: 'invalid_request_error', code, message, param: null } });

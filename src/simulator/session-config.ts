@@ -27,6 +27,8 @@ export interface SessionConfig {
   instructions: string;
   tools: { type: string; name?: string }[];
   tool_choice: unknown;
+  /** Absent until a session sets it: only some models have it. */
+  parallel_tool_calls?: boolean;
   max_output_tokens: number | 'inf';
   truncation: unknown;
   tracing: unknown;
@@ -107,6 +109,8 @@ export function updateSession(
     const message = "Cannot update a conversation's voice if assistant audio is present.";
     return { fault: refusal('cannot_update_voice', message, 'session.audio.output.voice') };
   }
+  if (session.tracing !== null && JSON.stringify(next.tracing) !== JSON.stringify(session.tracing))
+    return { fault: refusal('invalid_value', 'Tracing cannot be changed once it is enabled.', 'session.tracing') };
   const detection = next.audio.input.turn_detection;
   if (detection && detection !== session.audio.input.turn_detection)
     next.audio.input.turn_detection = {

@@ -3,6 +3,7 @@
 import type { WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
 import { Answering } from './answering.ts';
+import { audioFormat } from './audio-format.ts';
 import { parseClientEvent } from './client-event.ts';
 import type { ClientEvent } from './client-event.ts';
 import { Conversation } from './conversation.ts';
@@ -18,7 +19,7 @@ import { defaultSession, updateSession } from './session-config.ts';
 import type { SessionConfig } from './session-config.ts';
 import type { SentError, SessionEvents } from './session-events.ts';
 import { Timers } from './timers.ts';
-import { transcriptionEvents } from './transcription.ts';
+import { Transcriber } from './transcription.ts';
 import { Watchers } from './watchers.ts';
 
 const MAX_RECORDS = 10_000;
@@ -35,6 +36,7 @@ export class SimulatedSession {
   /** Headers of the upgrade, without the key. */
   readonly headers: Record<string, string | string[] | undefined>;
   readonly clientEvents: { atMs: number; event: Record<string, unknown> }[] = [];
+  /** Refusals of what the client sent, and of what turn detection wanted. */
   readonly errorsSent: SentError[] = [];
   readonly responses: SimulatedResponse[] = [];
   readonly options: EffectiveOptions;
@@ -47,6 +49,7 @@ export class SimulatedSession {
   #conversation = new Conversation((event) => this.send(event));
   #answering: Answering;
   #listening: Listening;
+  #transcriber: Transcriber;
   #closed: { code: number; reason: string } | undefined;
 
   constructor(
@@ -78,6 +81,7 @@ export class SimulatedSession {
       keptAudioMs: options.keepAudio ? KEPT_AUDIO_MS : 0,
       emit: (event: Record<string, unknown>) => this.send(event),
     };
+    this.#transcriber = new Transcriber(host);
     this.#answering = new Answering({
       ...host,
       responseStarted: (response) => {
@@ -88,6 +92,7 @@ export class SimulatedSession {
         if (!response.outOfBand) this.#listening.awaitCaller(audioMs);
         this.#watchers.tell('response_done', response);
       },
+      drop: (code, reason) => this.drop(code, reason),
     });
     this.#listening = new Listening({
       ...host,
@@ -107,7 +112,7 @@ export class SimulatedSession {
       conversation: { id: host.conversationId, object: 'realtime.conversation' },
     });
     this.#timers.after(options.dropAfterMs, () => this.drop(options.dropCode, options.dropReason));
-    this.#timers.after(options.expiresInMs, () => this.drop(1001, EXPIRED_REASON));
+    this.#timers.after(options.expiresInMs, () => this.#expire());
   }
 
   /** The effective configuration. */
@@ -168,6 +173,13 @@ export class SimulatedSession {
     else this.#socket.close(code, reason);
   }
 
+  #expire(): void {
+    // No client provoked this one: it is not among `errorsSent`.
+    if (this.options.expiry === 'error_then_close')
+      this.send({ type: 'error', error: { ...refusal('session_expired', EXPIRED_REASON), event_id: null } });
+    this.drop(1001, EXPIRED_REASON);
+  }
+
   #receive(data: Buffer, isBinary: boolean): void {
     if (isBinary) return this.#refuse(refusal('invalid_event', 'Binary frames are not supported.'), null);
     const parsed = parseClientEvent(data.toString('utf8'));
@@ -200,7 +212,11 @@ export class SimulatedSession {
       case 'output_audio_buffer.clear':
         return refusal('invalid_value', 'output_audio_buffer.clear is only supported over WebRTC and SIP.', 'type');
       case 'conversation.item.create':
-        return this.#conversation.create(event.item, event.previous_item_id);
+        return this.#conversation.create(
+          event.item,
+          event.previous_item_id,
+          audioFormat(this.#config.audio.input.format),
+        );
       case 'conversation.item.retrieve':
         return this.#conversation.retrieve(event.item_id, (item) => this.#audioOf(item));
       case 'conversation.item.delete':
@@ -246,12 +262,7 @@ export class SimulatedSession {
     this.#watchers.tell('committed', item);
     const transcript = answer === 'silence' ? '' : this.#answering.script.callerTranscript;
     if (answer) this.#refuse(this.#answering.answerCaller(answer), null);
-    const { transcription } = this.#config.audio.input;
-    this.#timers.after(this.options.transcriptDelayMs, () => {
-      for (const event of transcriptionEvents(item, transcript, transcription, this.options.failTranscription))
-        this.send(event);
-      if (transcription && !this.options.failTranscription) item.transcript = transcript;
-    });
+    this.#transcriber.later(item, transcript);
   }
 
   #audioOf(item: SimulatedItem): Buffer | undefined {

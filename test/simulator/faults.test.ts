@@ -1,4 +1,4 @@
-// Faults on demand: what a client must survive.
+// Handshakes, drops and breakages: what does not depend on a script. Scripted faults are in fault-scripts.test.ts.
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
@@ -39,14 +39,6 @@ test('refuses a handshake without key or model, or for the beta', async () => {
   expect([simulator.refused, simulator.sessions.length]).toEqual([5, 0]);
 });
 
-test('refuses the first attempt with a status and a Retry-After, and takes the second', async () => {
-  const simulator = await simulate({ session: (n) => (n === 1 ? { refuse: { status: 429, retryAfter: 2 } } : fast) });
-  const refused = await handshake(simulator, bearer);
-  expect([refused.statusCode, refused.headers['retry-after']]).toEqual([429, '2']);
-  const client = await connect(simulator);
-  expect(client.session.number).toBe(2);
-});
-
 test('keeps the key out of what it remembers of a handshake', async () => {
   const client = await connect(await simulate());
   expect(JSON.stringify(client.session.headers)).not.toContain('Bearer');
@@ -67,18 +59,6 @@ test('closes with hanging and delayed handshakes open', async () => {
   plain.destroy();
   await Promise.all(failed);
   expect(simulator.sessions).toEqual([]);
-});
-
-test('delays the handshake as long as it was told', async () => {
-  const clock = new ManualClock();
-  const simulator = await simulate({ clock, session: { handshakeDelayMs: 3000 } });
-  const socket = new WebSocket(socketUrl(simulator), { headers: bearer });
-  while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
-  clock.advance(2999);
-  expect(simulator.sessions).toEqual([]);
-  clock.advance(1);
-  await once(socket, 'open');
-  expect(simulator.sessions).toHaveLength(1);
 });
 
 test('drops without a close frame, with one, and at the end of a session', async () => {
@@ -109,62 +89,6 @@ test('leaves no timer behind a dropped session', async () => {
   await closed;
   expect(clock.pending).toBe(0);
   await expect(client.session.next('response_done')).rejects.toThrow(/closed/);
-});
-
-test('never confirms an update when told to, and confirms late when told so', async () => {
-  const clock = new ManualClock();
-  const simulator = await simulate({
-    clock,
-    session: (n) => ({ updateDelayMs: n === 1 ? Number.POSITIVE_INFINITY : 500 }),
-  });
-  const [never, late] = [await connect(simulator), await connect(simulator)];
-  for (const client of [never, late]) {
-    client.send({ type: 'session.update', session: { type: 'realtime', instructions: 'x' } });
-    await client.session.next('client_event');
-  }
-  clock.advance(3_000_000);
-  await late.seen('session.updated');
-  expect(never.types).not.toContain('session.updated');
-});
-
-test('stays mute, or begins an answer and stalls', async () => {
-  const simulator = await simulate({ session: (n) => (n === 1 ? { mute: true } : { stall: true }) });
-  const mute = await connect(simulator);
-  mute.send({ type: 'response.create' });
-  await mute.update();
-  expect(mute.types).not.toContain('response.created');
-  const stalled = await connect(simulator);
-  stalled.send({ type: 'response.create' });
-  await stalled.seen('response.created');
-  await stalled.update();
-  expect(stalled.types).not.toContain('response.output_item.added');
-});
-
-test('sends garbage where it is told to, and goes on', async () => {
-  const garbage = [
-    { at: 'session.updated', kind: 'malformed_json' },
-    { at: 'session.updated', kind: 'not_an_object' },
-    { at: 'session.updated', kind: 'binary' },
-    { at: 'response.created', kind: 'unknown_event' },
-    { at: 'response.created', kind: 'bare' },
-    { at: 'response.output_audio.delta', kind: 'duplicate', times: 2 },
-    { at: 'response.output_audio.done', kind: 'out_of_order' },
-    { at: 'response.done', kind: 'huge' },
-  ] as const;
-  const client = await phoneSession({ ...fast, garbage });
-  client.send({ type: 'response.create' });
-  await client.seen('simulator.huge');
-  const [malformed, notAnObject, binary] = client.frames.slice(client.types.indexOf('session.updated') + 1);
-  expect(() => JSON.parse(String(malformed)) as unknown).toThrow(SyntaxError);
-  expect(notAnObject).toBe('[null]');
-  expect(binary).toBeInstanceOf(Buffer);
-  const [first, second, third, fourth] = client.of('response.output_audio.delta').map(({ event_id }) => event_id);
-  expect([first === second, third === fourth, second === third]).toEqual([true, true, false]);
-  expect(client.types.indexOf('response.output_audio.done')).toBeGreaterThan(
-    client.types.indexOf('response.output_audio_transcript.done'),
-  );
-  expect(client.frames.at(-1)?.length).toBeGreaterThan(16 * 1024 * 1024);
-  expect(client.of('response.created')).toHaveLength(2);
 });
 
 test('sends whatever a test hands it', async () => {
