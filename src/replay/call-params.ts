@@ -41,11 +41,36 @@ export function completedParams(durationMs: number, wallMs: number): Record<stri
   return {
     CallDuration: `${seconds}`,
     Duration: `${Math.ceil(seconds / 60)}`,
-    CallbackSource: 'call-progress-events',
-    SequenceNumber: '0',
-    Timestamp: new Date(wallMs).toUTCString().replace('GMT', '+0000'),
+    ...callbackTimestamp(0, wallMs),
   };
 }
+
+/** When, and as which of its call, a status callback was made. */
+export const callbackTimestamp = (sequence: number, wallMs: number): Record<string, string> => ({
+  CallbackSource: 'call-progress-events',
+  SequenceNumber: `${sequence}`,
+  Timestamp: rfc2822(wallMs),
+});
+
+/** A Unix time as the carrier writes it. */
+export const rfc2822 = (wallMs: number): string => new Date(wallMs).toUTCString().replace('GMT', '+0000');
+
+/** Parameters of a callback about a call that a Dial made. */
+export const childParams = (
+  child: CallIdentity & { parentSid: string },
+  callStatus: string,
+): Record<string, string> => ({
+  AccountSid: child.accountSid,
+  ApiVersion: '2010-04-01',
+  CallSid: child.callSid,
+  CallStatus: callStatus,
+  Called: child.to,
+  Caller: child.from,
+  Direction: 'outbound-dial',
+  From: child.from,
+  ParentCallSid: child.parentSid,
+  To: child.to,
+});
 
 /** Parameters of a stream status callback. */
 export function streamParams(

@@ -9,6 +9,12 @@ export interface Span {
   toMs: number;
 }
 
+/** Silence of both sides. */
+export interface DeadAir extends Span {
+  /** Who did not speak last: a silent agent is a fault, a caller who thinks is none. The agent at the start. */
+  waitingFor: 'caller' | 'agent';
+}
+
 /** How one stretch of caller speech was answered. */
 export interface AnswerLatency {
   /** Where the caller's sound ends: loudness of the line, not the clip's length. */
@@ -74,13 +80,15 @@ export interface CallResult {
   /** Stretches of caller sound and of agent sound, by loudness. */
   callerSpoke: Span[];
   agentSpoke: Span[];
+  /** What the carrier itself said or played to the caller (Say, Play, ringing); the caller hears it, so it is no dead air. */
+  announced: (Span & { verb: string; about: string })[];
   answers: AnswerLatency[];
   /** Of `answers`; null without any. */
   answerP50Ms: number | null;
   answerP95Ms: number | null;
   bargeIns: BargeIn[];
   /** Nobody could be heard for longer than 2 s. */
-  deadAir: Span[];
+  deadAir: DeadAir[];
   /** Both could be heard at once, all together. */
   talkOverMs: number;
   keysPressed: string;

@@ -47,6 +47,12 @@ export class CallerLine {
     return utterance;
   }
 
+  /** Lets the time until `atMs` pass with nobody listening. */
+  skipTo(atMs: number): void {
+    this.#takenBytes = Math.max(this.#takenBytes, Math.round(atMs * BYTES_PER_MS));
+    this.#forgetSaid();
+  }
+
   /** Takes the next 160 bytes. */
   takeFrame(): Buffer {
     const frame = Buffer.alloc(FRAME_BYTES, SILENCE_BYTE);
@@ -54,7 +60,11 @@ export class CallerLine {
       for (let i = 0; i < FRAME_BYTES; i++) frame[i] = QUIETEST[Math.floor(this.#random() * 4)] as number;
     for (const clip of this.#clips) overlay(frame, clip.bytes, clip.offset - this.#takenBytes);
     this.#takenBytes += FRAME_BYTES;
-    this.#clips = this.#clips.filter((clip) => clip.offset + clip.bytes.length > this.#takenBytes);
+    this.#forgetSaid();
     return frame;
+  }
+
+  #forgetSaid(): void {
+    this.#clips = this.#clips.filter((clip) => clip.offset + clip.bytes.length > this.#takenBytes);
   }
 }

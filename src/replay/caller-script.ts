@@ -27,7 +27,8 @@ const DEFAULT_PATIENCE_MS = 20_000;
 export class CallerScript {
   readonly #track: CallerTrack;
   #next = 0;
-  // The end of the step before: relative cues count from here. Unset while its clip is still being said.
+  // The end of the step before: relative cues count from here. Unset while its clip is still being said. A pause moves
+  // the time but not what was heard: the agent may well have answered during it.
   #base: { atMs: number; heardMs: number } | undefined = { atMs: 0, heardMs: 0 };
 
   constructor(track: CallerTrack) {
@@ -41,21 +42,25 @@ export class CallerScript {
 
   /** The next step if it is due; ask again until nothing is returned. */
   takeDue(view: CallerView): DueStep | undefined {
-    const step = this.#track.steps[this.#next];
-    if (!step) return undefined;
-    if ('atMs' in step.cue) {
-      if (step.cue.atMs >= view.untilMs) return undefined;
-      return this.#take({ action: step.action, atMs: step.cue.atMs });
+    for (;;) {
+      const step = this.#track.steps[this.#next];
+      if (!step || !this.#isDue(step.cue, view)) return undefined;
+      this.#next++;
+      const atMs = 'atMs' in step.cue ? { atMs: step.cue.atMs } : {};
+      if ('pause' in step.action) {
+        this.#base = { atMs: view.nowMs, heardMs: this.#base?.heardMs ?? view.heardMs, ...atMs };
+      } else {
+        this.#base = undefined;
+        return { action: step.action, ...atMs };
+      }
     }
-    if (view.saidUntilMs > view.nowMs) return undefined;
-    this.#base ??= { atMs: Math.max(view.saidUntilMs, view.nowMs), heardMs: view.heardMs };
-    return isDue(step.cue, view, this.#base) ? this.#take({ action: step.action }) : undefined;
   }
 
-  #take(due: DueStep): DueStep {
-    this.#next++;
-    this.#base = undefined;
-    return due;
+  #isDue(cue: Cue, view: CallerView): boolean {
+    if ('atMs' in cue) return cue.atMs < view.untilMs;
+    if (view.saidUntilMs > view.nowMs) return false;
+    this.#base ??= { atMs: Math.max(view.saidUntilMs, view.nowMs), heardMs: view.heardMs };
+    return isDue(cue, view, this.#base);
   }
 }
 

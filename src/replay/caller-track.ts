@@ -24,9 +24,10 @@ export type Cue =
 
 export type CallerAction = { say: Uint8Array } | { press: string } | { hangUp: true };
 
+/** A pause does nothing when it is due but let the next step begin: the cue of that step counts from here. */
 export interface CallerStep {
   cue: Cue;
-  action: CallerAction;
+  action: CallerAction | { pause: true };
 }
 
 export interface CallerTrack {
@@ -42,7 +43,7 @@ export type TimelinePoint = { atMs: number } & (
 );
 
 /** Time between two keys of one `dtmf` point. */
-const KEY_MS = 250;
+export const KEY_MS = 250;
 
 /** A caller who says nothing and waits. */
 export const silentCaller: CallerTrack = { steps: [] };

@@ -1,12 +1,18 @@
 // What a phone reports while a call runs. Waiting has a deadline, and moments that come once may be awaited late.
 import type { Cancel, Clock } from '../clock.ts';
-import type { PhoneResult, PhoneWarning } from './phone-result.ts';
-import type { TwimlElement } from './twiml-reader.ts';
+import type { HttpExchange, PhoneResult, PhoneWarning } from './phone-result.ts';
+import type { Announcement, FollowedVerb } from './verb.ts';
 
-/** All `atMs` are ms since the start of the stream. */
+/** All `atMs` are ms since the start of the call's first stream. */
 export interface PhoneEvents {
+  /** A request was answered, or was not. */
+  http: HttpExchange;
   /** A TwiML verb is being carried out. */
-  verb: TwimlElement;
+  verb: FollowedVerb;
+  /** The carrier itself let the caller hear something; it is over now. */
+  announced: Announcement;
+  /** The caller pressed a key. */
+  key: { atMs: number; digit: string };
   /** `start` was sent; frames follow. Once a stream. */
   streaming: { callSid: string; streamSid: string };
   /** Agent audio arrived at the carrier. */

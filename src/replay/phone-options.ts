@@ -2,8 +2,10 @@
 import type { Clock } from '../clock.ts';
 import type { IdleSound } from './caller-line.ts';
 import type { CallerTrack } from './caller-track.ts';
+import type { Fallback } from './phone-requests.ts';
 import type { NetworkOptions } from './phone-stream.ts';
 import type { Signing } from './signed-request.ts';
+import type { DialOutcome } from './verb-dial.ts';
 
 export interface PhoneOptions {
   /** Origin the server listens on, for example http://127.0.0.1:3000. */
@@ -38,8 +40,15 @@ export interface PhoneOptions {
   sendStart?: boolean;
   /** CallSid named in `start`, when it shall differ from that of the webhook. */
   startCallSid?: string;
-  /** Outcome told to the action URL of a Dial. Default completed. */
-  dialStatus?: 'completed' | 'busy' | 'no-answer' | 'failed' | 'canceled';
+  /** What becomes of a Dial, or of a Dial to each number. Default: answered after 2 s, 10 s of talk. */
+  dial?: DialOutcome | ((to: string) => DialOutcome);
+  /** Asked when TwiML cannot be had or read, as the number's fallback URL is. Default: the call ends. */
+  fallback?: Fallback;
+  /**
+   * How many times faster than spoken Say, Play, Pause, Gather's waiting and Dial pass; 1 is as a caller would hear them.
+   * Default Infinity: they take no time.
+   */
+  verbPace?: number;
   /** Hang up when the track is over; a number adds that many ms. Default false. */
   hangupAfterTrack?: boolean | number;
   /** The caller hangs up after this many ms in any case. Default 5 minutes. */
@@ -53,4 +62,4 @@ export interface PhoneOptions {
 }
 
 /** New instructions for a call in progress, as a REST update of the call gives them. */
-export type CallUpdate = { twiml: string } | { url: string };
+export type CallUpdate = { twiml: string } | { url: string; method?: string };

@@ -1,20 +1,18 @@
 // One media stream of the phone: the socket, the frames going out, the play buffer and its marks. It owns the socket,
 // both directions of the network and every timer of the stream, and lets go of all of them when the stream is closed.
 import { WebSocket } from 'ws';
-import { BYTES_PER_MS, bytesToMs, FRAME_MS, SILENCE_BYTE } from '../audio/mulaw.ts';
+import { BYTES_PER_MS, bytesToMs, FRAME_MS } from '../audio/mulaw.ts';
 import type { Cancel, Clock } from '../clock.ts';
-import { CallerLine, type IdleSound, type Utterance } from './caller-line.ts';
-import { CallerScript } from './caller-script.ts';
-import type { CallerTrack } from './caller-track.ts';
 import { FrameTimer } from './frame-timer.ts';
 import { Link } from './network.ts';
+import type { PhoneCaller } from './phone-caller.ts';
 import type { PhoneFeed } from './phone-events.ts';
 import { overlay, PlaybackBuffer } from './playback-buffer.ts';
 import { seededRandom } from './seeded-random.ts';
 import { readServerMessage } from './server-message.ts';
 import { frameTimestampMs, StreamMessages } from './stream-messages.ts';
 
-/** The network between carrier and server; nothing given means loopback. */
+/** The network between carrier and server; nothing given means loopback. Everything is the same for the same seed. */
 export interface NetworkOptions {
   /** One-way delay of caller audio, ms. */
   toServerMs?: number;
@@ -22,7 +20,15 @@ export interface NetworkOptions {
   fromServerMs?: number;
   /** Every message is late by a further 0 to this many ms, in order. */
   jitterMs?: number;
-  /** Seed of jitter and of the first timestamp. Default 1. */
+  /** Now and then each direction holds everything back for so many ms and then delivers it together. Default 0: never. */
+  burstMs?: number;
+  /** Mean time from one such hold to the next, ms. Default 2000. */
+  burstEveryMs?: number;
+  /** Times of the call at which the media socket is lost (1006); the call goes on as its TwiML says. */
+  loseSocketAtMs?: readonly number[];
+  /** For so long nothing passes and neither side notices that the socket was lost. Default 0; tens of seconds happen. */
+  lossNoticedAfterMs?: number;
+  /** Seed of jitter, of bursts and of the first timestamp. Default 1. */
   seed?: number;
 }
 
@@ -34,17 +40,16 @@ export interface PhoneStreamOptions {
   headers: Record<string, string>;
   ids: { accountSid: string; callSid: string; streamSid: string };
   customParameters: Record<string, string>;
-  track: CallerTrack;
+  caller: PhoneCaller;
+  /** Clock time that counts as 0: the start of the call's first stream. Undefined: this is the first. */
+  zeroMs: number | undefined;
+  /** What earlier streams of the call had played. */
+  playedBytesBefore: number;
   network: NetworkOptions;
-  idle: IdleSound;
   keepAudio: boolean;
   /** False leaves the server waiting for `start` after `connected`. */
   sendStart: boolean;
-  /** Hang up this many ms after the last step of the track; undefined stays on the line. */
-  hangUpAfterTrackMs: number | undefined;
   warn(code: number, reason: string): void;
-  /** The caller wants to hang up: the track says so. */
-  onHangUp(): void;
 }
 
 /** How a stream ended. `upgradeStatus` is the HTTP answer to the upgrade: 101 when the stream came to be. */
@@ -68,7 +73,11 @@ export class PhoneStream {
   framesLate = 0;
   mediaReceivedBytes = 0;
   unplayedBytes = 0;
-  streamMs = 0;
+  /** Clock time that counts as 0; undefined while the first stream of a call is not open. */
+  zeroMs: number | undefined;
+  /** When the socket was open, and when the stream was over; 0 until then. */
+  startMs = 0;
+  endMs = 0;
   firstAudioAtMs: number | undefined;
   readonly marksReceived: string[] = [];
   readonly clears: { atMs: number; droppedBytes: number; playedBytesTotal: number }[] = [];
@@ -80,14 +89,11 @@ export class PhoneStream {
   readonly #toServer: Link;
   readonly #fromServer: Link;
   readonly #messages: StreamMessages;
-  readonly #line: CallerLine;
-  readonly #script: CallerScript;
   // Frame 0 holds the sound from here on; captured streams never began at 0.
   readonly #firstTimestampMs: number;
   readonly #sent: { atMs: number; bytes: Buffer }[] = [];
   #lastFrame: { timestampMs: number; bytes: Buffer } | undefined;
-  // Clock time of `connected`; undefined until the socket is open.
-  #startMs: number | undefined;
+  readonly #losses: Cancel[] = [];
   #frames: FrameTimer | undefined;
   #framesToSkip = 0;
   #cancelEcho: Cancel | undefined;
@@ -100,13 +106,12 @@ export class PhoneStream {
     this.#options = options;
     this.#clock = options.clock;
     this.#feed = options.feed;
-    const { toServerMs = 0, fromServerMs = 0, jitterMs = 0, seed = 1 } = options.network;
-    this.#toServer = new Link(this.#clock, { delayMs: toServerMs, jitterMs, seed });
-    this.#fromServer = new Link(this.#clock, { delayMs: fromServerMs, jitterMs, seed: seed + 1 });
+    this.zeroMs = options.zeroMs;
+    const { toServerMs = 0, fromServerMs = 0, seed = 1, ...rest } = options.network;
+    this.#toServer = new Link(this.#clock, { ...rest, delayMs: toServerMs, seed });
+    this.#fromServer = new Link(this.#clock, { ...rest, delayMs: fromServerMs, seed: seed + 1 });
     this.#firstTimestampMs = 57 + Math.floor(seededRandom(seed + 2)() * 99);
     this.#messages = new StreamMessages(options.ids);
-    this.#line = new CallerLine(options.idle);
-    this.#script = new CallerScript(options.track);
     this.playback = new PlaybackBuffer({ keepAudio: options.keepAudio });
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
@@ -118,24 +123,12 @@ export class PhoneStream {
     return this.#options.ids.streamSid;
   }
 
-  /** Ms since the start of the stream; 0 before it. */
+  /** Ms since the start of the call's first stream; 0 before it. */
   get nowMs(): number {
-    return this.#sinceStart(this.#clock.nowMs());
+    return this.#inCall(this.#clock.nowMs());
   }
 
-  /** What the caller said, in stream time. */
-  get said(): Utterance[] {
-    const shift = this.#firstTimestampMs;
-    return this.#line.said.map(({ atMs, endMs }) => ({ atMs: atMs + shift, endMs: endMs + shift }));
-  }
-
-  /** Says a clip from the next frame on, or after the clip being said. Times are ms of the stream. */
-  say(bytes: Uint8Array, atMs?: number): Utterance {
-    const shift = this.#firstTimestampMs;
-    const { atMs: startMs, endMs } = this.#line.say(bytes, atMs === undefined ? undefined : atMs - shift);
-    return { atMs: startMs + shift, endMs: endMs + shift };
-  }
-
+  /** Presses one key. Whether its tone can also be heard is documented nowhere: here it cannot. */
   press(digit: string): void {
     this.#send(this.#messages.dtmf(digit));
   }
@@ -163,7 +156,8 @@ export class PhoneStream {
 
   /** Ends the stream in good order: `stop`, then the closing handshake. */
   stop(): void {
-    if (!this.#end('phone')) return;
+    // Of a loss that nobody has noticed yet, no closing handshake is left.
+    if (!this.#end('phone')) return this.#endedBy === 'network' ? this.#socket.terminate() : undefined;
     if (this.#socket.readyState === WebSocket.OPEN) this.#send(this.#messages.stop());
     this.#toServer.send(() => {
       this.#socket.close(1000);
@@ -171,22 +165,21 @@ export class PhoneStream {
     });
   }
 
-  /** Loses the connection without a word; the server sees 1006. */
+  /** Loses the connection without a word; the server sees 1006, the carrier's debugger a broken pipe. */
   drop(): void {
-    this.#end('network');
+    this.#lose();
     this.#socket.terminate();
   }
 
-  /** The caller's line as sent, `streamMs` long; frames that were never sent are silent. */
-  callerAudio(): Buffer {
-    const line = Buffer.alloc(Math.round(this.streamMs * BYTES_PER_MS), SILENCE_BYTE);
+  /** Lays what was sent on the caller's line, where 0 is the start of the call's first stream. */
+  layCaller(line: Buffer): void {
     for (const { atMs, bytes } of this.#sent) overlay(line, bytes, Math.round(atMs * BYTES_PER_MS));
-    return line;
   }
 
-  /** The agent as the caller heard it, `streamMs` long. */
-  agentAudio(): Buffer {
-    return this.playback.render(0, this.streamMs);
+  /** Lays what was heard of the agent on a line, likewise. */
+  layAgent(line: Buffer): void {
+    for (const { atMs, bytes } of this.playback.heard(this.endMs))
+      overlay(line, bytes, Math.round(atMs * BYTES_PER_MS));
   }
 
   #connect(): WebSocket {
@@ -199,7 +192,7 @@ export class PhoneStream {
     });
     socket.on('open', () => this.#opened());
     socket.on('message', (data, isBinary) => {
-      this.#fromServer.send((atMs) => this.#receive(data as Buffer, isBinary, this.#sinceStart(atMs)));
+      this.#fromServer.send((atMs) => this.#receive(data as Buffer, isBinary, this.#inCall(atMs)));
     });
     socket.on('unexpected-response', (request, response) => {
       this.#upgradeStatus = response.statusCode ?? 0;
@@ -224,20 +217,43 @@ export class PhoneStream {
     this.#upgradeStatus = 101;
     if (this.#endedBy) return;
     const startMs = this.#clock.nowMs();
-    this.#startMs = startMs;
+    this.zeroMs ??= startMs;
+    this.startMs = this.#inCall(startMs);
+    this.#armLosses(this.zeroMs);
     this.#send(this.#messages.connected());
     if (!this.#options.sendStart) return;
     this.#send(this.#messages.start(this.#options.customParameters));
+    this.#options.caller.beginFrames(this.startMs + this.#firstTimestampMs);
     // A frame can only be sent when its 20 ms are over.
     const firstFrameMs = startMs + this.#firstTimestampMs + FRAME_MS;
     this.#frames = new FrameTimer(this.#clock, firstFrameMs, (index, lateMs) => this.#frame(index, lateMs));
     this.#feed.emit('streaming', { callSid: this.#options.ids.callSid, streamSid: this.#options.ids.streamSid });
   }
 
+  #armLosses(zeroMs: number): void {
+    for (const atMs of this.#options.network.loseSocketAtMs ?? [])
+      if (atMs >= this.startMs) this.#losses.push(this.#clock.at(zeroMs + atMs, () => this.#loseUnnoticed()));
+  }
+
+  #loseUnnoticed(): void {
+    const { lossNoticedAfterMs = 0 } = this.#options.network;
+    this.#lose();
+    const noticedMs = this.#clock.nowMs() + lossNoticedAfterMs;
+    if (lossNoticedAfterMs > 0) this.#cancelKill = this.#clock.at(noticedMs, () => this.#socket.terminate());
+    else this.#socket.terminate();
+  }
+
+  #lose(): void {
+    if (this.#end('network') && this.#upgradeStatus === 101) this.#options.warn(31903, 'the media socket was lost');
+  }
+
   #frame(index: number, lateMs: number): void {
-    this.#performTrack();
+    const { caller, keepAudio, playedBytesBefore } = this.#options;
+    const untilMs = caller.frameEndMs;
+    const heardBytes = playedBytesBefore + this.playback.playedBytes(untilMs);
+    caller.perform({ spurt: this.playback.talkSpurt(untilMs), heardMs: bytesToMs(heardBytes) });
     if (this.#endedBy) return;
-    const bytes = this.#line.takeFrame();
+    const bytes = caller.takeFrame();
     if (this.#framesToSkip > 0) {
       this.#framesToSkip--;
       return;
@@ -247,29 +263,7 @@ export class PhoneStream {
     this.#send(this.#messages.media(timestampMs, bytes));
     this.framesSent++;
     if (lateMs > FRAME_MS) this.framesLate++;
-    if (this.#options.keepAudio) this.#sent.push({ atMs: this.#firstTimestampMs + index * FRAME_MS, bytes });
-  }
-
-  // Performs what is due by the end of the frame being filled.
-  #performTrack(): void {
-    const shift = this.#firstTimestampMs;
-    const untilMs = this.#line.nowMs + FRAME_MS + shift;
-    for (;;) {
-      const due = this.#script.takeDue({
-        nowMs: untilMs,
-        untilMs,
-        saidUntilMs: this.#line.saidUntilMs + shift,
-        spurt: this.playback.talkSpurt(untilMs),
-        heardMs: bytesToMs(this.playback.playedBytes(untilMs)),
-      });
-      if (!due) break;
-      if ('say' in due.action) this.say(due.action.say, due.atMs);
-      else if ('press' in due.action) this.press(due.action.press);
-      else return this.#options.onHangUp();
-    }
-    const { hangUpAfterTrackMs } = this.#options;
-    if (hangUpAfterTrackMs === undefined || !this.#script.done) return;
-    if (this.#line.saidUntilMs + shift + hangUpAfterTrackMs <= untilMs) this.#options.onHangUp();
+    if (keepAudio) this.#sent.push({ atMs: this.startMs + this.#firstTimestampMs + index * FRAME_MS, bytes });
   }
 
   #receive(data: Buffer, binary: boolean, atMs: number): void {
@@ -304,7 +298,7 @@ export class PhoneStream {
 
   #clear(atMs: number): void {
     const { marks, droppedBytes, playedBytesTotal } = this.playback.clear(atMs);
-    const clear = { atMs, droppedBytes, playedBytesTotal };
+    const clear = { atMs, droppedBytes, playedBytesTotal: this.#options.playedBytesBefore + playedBytesTotal };
     this.clears.push(clear);
     this.#feed.emit('clear', clear);
     for (const name of marks) this.#echo(name);
@@ -325,8 +319,8 @@ export class PhoneStream {
     this.#cancelEcho?.();
     this.#cancelEcho = undefined;
     const dueMs = this.playback.nextMarkDueMs;
-    if (dueMs === undefined || this.#startMs === undefined) return;
-    this.#cancelEcho = this.#clock.at(this.#startMs + dueMs, () => this.#echoDue(this.nowMs));
+    if (dueMs === undefined || this.zeroMs === undefined) return;
+    this.#cancelEcho = this.#clock.at(this.zeroMs + dueMs, () => this.#echoDue(this.nowMs));
   }
 
   #send(text: string): void {
@@ -337,8 +331,8 @@ export class PhoneStream {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(data);
   }
 
-  #sinceStart(clockMs: number): number {
-    return this.#startMs === undefined ? 0 : clockMs - this.#startMs;
+  #inCall(clockMs: number): number {
+    return this.zeroMs === undefined ? 0 : clockMs - this.zeroMs;
   }
 
   // The stream stops here for the caller: no more frames, and what was queued is never heard. Only the first call counts.
@@ -347,8 +341,9 @@ export class PhoneStream {
     this.#endedBy = by;
     this.#frames?.stop();
     this.#cancelEcho?.();
-    this.streamMs = this.nowMs;
-    this.unplayedBytes = this.playback.clear(this.streamMs).droppedBytes;
+    for (const cancel of this.#losses) cancel();
+    this.endMs = this.nowMs;
+    this.unplayedBytes = this.playback.clear(this.endMs).droppedBytes;
     return true;
   }
 

@@ -7,17 +7,23 @@ import type { Clock } from '../clock.ts';
 export type Signing = 'good' | 'none' | 'wrong';
 
 export interface Reply {
-  /** HTTP status; 0 when there was no answer (refused, reset, or later than the carrier waits). */
+  /** HTTP status; 0 when there was no answer. */
   status: number;
+  /** Why there was none: no connection, a connection lost, or later than the carrier waits. */
+  failure: 'connect' | 'reset' | 'timeout' | undefined;
   contentType: string;
+  /** Where a redirect points to, as it was written. */
+  location: string | undefined;
+  bytes: Buffer;
+  /** The same as UTF-8. */
   body: string;
   ms: number;
 }
 
 /** The carrier's limit for any call-related webhook. */
 const WEBHOOK_LIMIT_MS = 15_000;
-/** Reading stops here; TwiML may have 64 KB. */
-const MAX_BODY_BYTES = 1024 * 1024;
+/** Reading stops here: TwiML may have 64 KB, an audio file minutes. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 export interface OriginOptions {
   clock: Clock;
@@ -51,11 +57,11 @@ export class Origin {
   }
 
   /** Headers of a request to `url`: signature, and what a proxy in front of the server would add. */
-  headers(url: string, params: Record<string, string>): Record<string, string> {
+  headers(url: string, params: Record<string, string>, unsigned = false): Record<string, string> {
     const { publicUrl, server, authToken, sign } = this.#options;
     const headers: Record<string, string> = { Host: new URL(publicUrl).host };
     if (publicUrl !== server) headers['X-Forwarded-Proto'] = new URL(publicUrl).protocol.replace(':', '');
-    if (sign === 'none') return headers;
+    if (sign === 'none' || unsigned) return headers;
     const token = sign === 'good' ? authToken : `${authToken}-not`;
     headers['X-Twilio-Signature'] = webhooks.getExpectedTwilioSignature(token, url, params);
     return headers;
@@ -73,7 +79,7 @@ export class Origin {
   async ask(
     url: URL,
     params: Record<string, string>,
-    options: { method?: string; headers?: Record<string, string>; signal?: AbortSignal } = {},
+    options: { method?: string; headers?: Record<string, string>; signal?: AbortSignal; unsigned?: boolean } = {},
   ): Promise<Reply> {
     const get = options.method?.toUpperCase() === 'GET';
     const target = new URL(url);
@@ -87,7 +93,7 @@ export class Origin {
       'User-Agent': 'TwilioProxy/1.1',
       Accept: '*/*',
       ...(get ? {} : form),
-      ...this.headers(target.href, get ? {} : params),
+      ...this.headers(target.href, get ? {} : params, options.unsigned),
       ...options.headers,
     };
     const { clock } = this.#options;
@@ -111,12 +117,21 @@ function exchange(
   return new Promise((resolve) => {
     // No connection is kept alive, so that nothing of the phone outlives its call.
     const request = httpRequest(address, { method, headers, agent: false, ...(signal ? { signal } : {}) });
-    const cancel = clock.at(clock.nowMs() + WEBHOOK_LIMIT_MS, () => request.destroy());
+    const cancel = clock.at(clock.nowMs() + WEBHOOK_LIMIT_MS, () => {
+      late = true;
+      request.destroy();
+    });
     const settle = (reply: Omit<Reply, 'ms'>) => {
       cancel();
       resolve(reply);
     };
-    const failed = () => settle({ status: 0, contentType: '', body: '' });
+    let connected = false;
+    let late = false;
+    const failed = () => {
+      const failure = late ? 'timeout' : connected ? 'reset' : 'connect';
+      settle({ status: 0, failure, contentType: '', location: undefined, bytes: Buffer.alloc(0), body: '' });
+    };
+    request.on('socket', (socket) => socket.once('connect', () => (connected = true)));
     request.on('error', failed);
     request.on('response', (response) => {
       const parts: Buffer[] = [];
@@ -127,13 +142,17 @@ function exchange(
         else parts.push(part);
       });
       response.on('error', failed);
-      response.on('end', () =>
+      response.on('end', () => {
+        const bytes = Buffer.concat(parts);
         settle({
           status: response.statusCode ?? 0,
+          failure: undefined,
           contentType: response.headers['content-type'] ?? '',
-          body: Buffer.concat(parts).toString('utf8'),
-        }),
-      );
+          location: response.headers.location,
+          bytes,
+          body: bytes.toString('utf8'),
+        });
+      });
       response.on('close', failed);
     });
     request.end(body);

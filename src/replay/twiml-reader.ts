@@ -33,11 +33,15 @@ const VERBS = new Set(
 );
 
 /**
- * The verbs of one TwiML document, in order.
+ * The verbs of one TwiML document, in order. Plain text is read aloud and an audio file is played, then the call ends:
+ * that is what the carrier makes of them, and what a caller hears of a server that forgot its content type.
+ * @param url where the body came from; an audio file is played from there
  * @throws TwimlError 12300 for another content type, 11750 above 64 KB, 12100 for bad XML, 12200 for an unknown verb
  */
-export function readTwiml(body: string, contentType: string): TwimlElement[] {
+export function readTwiml(body: string, contentType: string, url = ''): TwimlElement[] {
   const type = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type === 'text/plain') return [bare('Say', body.trim()), bare('Hangup', '')];
+  if (type.startsWith('audio/')) return [bare('Play', url), bare('Hangup', '')];
   if (!TWIML_TYPES.includes(type)) throw new TwimlError(12300, `content type ${type || '(none)'} is not TwiML`);
   if (Buffer.byteLength(body) > MAX_TWIML_BYTES) throw new TwimlError(11750, 'TwiML is larger than 64 KB');
   const valid = XMLValidator.validate(body);
@@ -52,6 +56,8 @@ export function readTwiml(body: string, contentType: string): TwimlElement[] {
     if (!VERBS.has(verb.name)) throw new TwimlError(12200, `${verb.name} is not a TwiML verb`);
   return root[0].children;
 }
+
+const bare = (name: string, text: string): TwimlElement => ({ name, attributes: {}, children: [], text });
 
 const parser = new XMLParser({
   preserveOrder: true,

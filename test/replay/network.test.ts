@@ -1,7 +1,7 @@
-// Delay, jitter and order of one direction of the network.
-import { expect, test } from 'vitest';
+// Delay, jitter, bursts and order of one direction of the network.
+import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { Link } from '../../src/replay/network.ts';
+import { Link, type LinkOptions } from '../../src/replay/network.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 test('a link without delay delivers in the same turn', () => {
@@ -68,4 +68,50 @@ test('a closed link delivers nothing more and leaves no timer', () => {
   link.send(() => arrived++);
   clock.advance(1000);
   expect(arrived).toBe(0);
+});
+
+describe('bursts', () => {
+  const run = (options: LinkOptions, messages = 500) => {
+    const clock = new FakeClock();
+    const startMs = clock.nowMs();
+    const link = new Link(clock, options);
+    const arrived: { n: number; sentMs: number; atMs: number }[] = [];
+    for (let n = 0; n < messages; n++) {
+      const sentMs = clock.nowMs() - startMs;
+      link.send((atMs) => arrived.push({ n, sentMs, atMs: atMs - startMs }));
+      clock.advance(20);
+    }
+    clock.advance(5_000);
+    expect(clock.pending).toBe(0);
+    return arrived;
+  };
+
+  test('hold messages back and deliver them together, in order, none later than the hold', () => {
+    const arrived = run({ burstMs: 300, burstEveryMs: 1_000 });
+    expect(arrived.map(({ n }) => n)).toEqual(Array.from({ length: 500 }, (_, n) => n));
+    const delays = arrived.map(({ sentMs, atMs }) => atMs - sentMs);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(300);
+    const together = [...Map.groupBy(arrived, ({ atMs }) => atMs).values()].filter((group) => group.length > 1);
+    // Ten seconds with a hold about every second.
+    expect(together.length).toBeGreaterThanOrEqual(7);
+    expect(together.length).toBeLessThanOrEqual(14);
+    for (const group of together) expect(group.length).toBeGreaterThanOrEqual(14);
+    expect(delays.filter((ms) => ms === 0).length).toBeGreaterThan(300);
+  });
+
+  test('come on top of delay and jitter, and leave the jitter of a seed as it was', () => {
+    const options = { delayMs: 40, jitterMs: 10, seed: 5 };
+    const calm = run(options);
+    const bursty = run({ ...options, burstMs: 200 });
+    expect(bursty.every(({ atMs }, i) => atMs >= (calm[i]?.atMs ?? 0))).toBe(true);
+    const untouched = bursty.filter(({ atMs }, i) => atMs === calm[i]?.atMs);
+    expect(untouched.length).toBeGreaterThan(400);
+    expect(untouched.length).toBeLessThan(500);
+  });
+
+  test('are the same for the same seed, and others for another', () => {
+    const options = { burstMs: 250, burstEveryMs: 800 };
+    expect(run({ ...options, seed: 7 })).toEqual(run({ ...options, seed: 7 }));
+    expect(run({ ...options, seed: 7 })).not.toEqual(run({ ...options, seed: 8 }));
+  });
 });

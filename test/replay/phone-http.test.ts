@@ -3,6 +3,7 @@ import twilio from 'twilio';
 import { afterEach, describe, expect, test } from 'vitest';
 import { placeCall } from '../../src/replay/phone.ts';
 import type { PhoneOptions } from '../../src/replay/phone-options.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { connectTo, type FormPost, type StandIn, type StandInOptions, standIn } from './stand-in-server.ts';
 
 const TOKEN = 'b1946ac92492d2347c6235b4d2611184';
@@ -98,7 +99,7 @@ describe('TwiML', () => {
           '/after-dial': '<Response><Say>Bye</Say></Response>',
         },
       },
-      { dialStatus: 'no-answer' },
+      { dial: { status: 'no-answer' } },
     );
     const result = await phone.ended;
     expect(names(result.verbs)).toEqual(['Say', 'Redirect', 'Pause', 'Dial', 'Say']);
@@ -118,7 +119,7 @@ describe('TwiML', () => {
     const missing = await call({ twiml: {} });
     expect((await missing.ended).warnings).toEqual([{ code: 11200, reason: '/voice answered 404' }]);
     await server.close();
-    const plain = await call({ twiml: { '/voice': hangUp }, contentType: 'text/plain' });
+    const plain = await call({ twiml: { '/voice': hangUp }, contentType: 'application/json' });
     expect((await plain.ended).warnings).toMatchObject([{ code: 12300 }]);
   });
 
@@ -159,6 +160,30 @@ test('the caller may hang up while the server still thinks about the webhook', a
   expect(server.posts.map((post) => post.path)).toEqual(['/voice', '/voice/status']);
 });
 
+test('a webhook that does not answer within 15 s is given up, and the fallback asked', async () => {
+  const clock = new FakeClock();
+  const asked = Promise.withResolvers<void>();
+  const twiml = {
+    '/voice': () => {
+      asked.resolve();
+      return new Promise<string>(() => {});
+    },
+  };
+  const phone = await call(
+    { twiml },
+    { clock, maxMs: 60_000, fallback: { twiml: '<Response><Say>Sorry</Say></Response>' } },
+  );
+  await asked.promise;
+  clock.advance(14_900);
+  expect(phone.warnings).toEqual([]);
+  clock.advance(200);
+  const result = await phone.ended;
+  expect(result.warnings).toEqual([{ code: 11200, reason: '/voice: no answer (timeout)' }]);
+  expect(result.verbs.map(({ about }) => about)).toEqual(['Sorry']);
+  expect(result.webhookMs).toBe(15_100);
+  expect(clock.pending).toBe(0);
+});
+
 test('a server that is not there is an error of the call, not an exception', async () => {
   const phone = await call({ twiml: {} });
   await phone.ended;
@@ -167,5 +192,11 @@ test('a server that is not there is an error of the call, not an exception', asy
   server = await standIn({ twiml: {} });
   const result = await placeCall({ server: gone, authToken: TOKEN }).ended;
   expect(result.warnings).toMatchObject([{ code: 11205 }]);
-  expect(result.http.map(({ status }) => status)).toEqual([0, 0]);
+  // A request that found no connection is repeated once.
+  expect(result.http.map(({ path, status }) => [path, status])).toEqual([
+    ['/voice', 0],
+    ['/voice', 0],
+    ['/voice/status', 0],
+    ['/voice/status', 0],
+  ]);
 });

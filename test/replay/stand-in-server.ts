@@ -106,6 +106,11 @@ export interface StandInOptions {
   /** TwiML by path; functions see the post. Paths ending in `status` answer 204, others 404. */
   twiml: Record<string, string | ((post: FormPost) => string | Promise<string>)>;
   contentType?: string;
+  /** Whole answers by path, before `twiml`; without a status 200. */
+  answers?: Record<
+    string,
+    (post: FormPost) => { status?: number; headers?: Record<string, string>; body?: string | Buffer }
+  >;
   /** Runs as soon as a stream is open. */
   onStream?: (stream: ServerSide) => void;
   /** Refuse the upgrade with this status. */
@@ -126,6 +131,8 @@ export async function standIn(options: StandInOptions): Promise<StandIn> {
         params: Object.fromEntries(new URLSearchParams(Buffer.concat(parts).toString())),
       };
       posts.push(post);
+      const answer = options.answers?.[path]?.(post);
+      if (answer) return response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
       const twiml = options.twiml[path];
       if (twiml === undefined) return response.writeHead(path.endsWith('status') ? 204 : 404).end();
       void Promise.resolve(typeof twiml === 'string' ? twiml : twiml(post)).then((body) =>

@@ -29,8 +29,21 @@ test('an empty document has no verbs', () => {
   expect(readTwiml('<Response/>', 'application/xml')).toEqual([]);
 });
 
+test('plain text is read aloud and an audio file is played, then the call ends', () => {
+  const said = readTwiml(' We are closed.\n', 'text/plain');
+  expect(said.map(({ name, text }) => [name, text])).toEqual([
+    ['Say', 'We are closed.'],
+    ['Hangup', ''],
+  ]);
+  const played = readTwiml('RIFF…', 'audio/wav', 'https://h/a.wav');
+  expect(played.map(({ name, text }) => [name, text])).toEqual([
+    ['Play', 'https://h/a.wav'],
+    ['Hangup', ''],
+  ]);
+});
+
 test.each([
-  ['plain text', '<Response/>', 'text/plain', 12300],
+  ['JSON', '<Response/>', 'application/json', 12300],
   ['no content type', '<Response/>', '', 12300],
   ['a raw ampersand in an attribute', '<Response><Redirect method="a&b">/x</Redirect></Response>', 'text/xml', 12100],
   ['an unclosed element', '<Response><Say>hi</Response>', 'text/xml', 12100],

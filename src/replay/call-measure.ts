@@ -1,0 +1,223 @@
+// What a replayed call came to, measured from what its two sides sounded like. Pure: the phone's result and audio in, the
+// call's result out; words, tools and cost come from the server's record, where there is one.
+import { bytesToMs } from '../audio/mulaw.ts';
+import type { CallRecord, ToolRecord, Turn } from '../record/call-record.ts';
+import type { CheckedStop } from './buffer-check.ts';
+import type { AnswerLatency, BargeIn, CallResult, DeadAir, ResultTool, ResultTurn, Span } from './call-result.ts';
+import { soundSpans } from './loudness.ts';
+import type { PhoneResult } from './phone-result.ts';
+
+export interface MeasuredCall {
+  /** The file that was replayed. */
+  source: string;
+  result: PhoneResult;
+  /**
+   * PCMU of both sides, from the start of the first stream: `callerAudio()` and `agentAudio()` of the phone. A phone told
+   * to keep no audio has none to measure.
+   */
+  callerAudio: Uint8Array;
+  agentAudio: Uint8Array;
+  /** Null: nothing is known of words, tools, cost and reason. */
+  record: CallRecord | null;
+  stops: readonly CheckedStop[];
+}
+
+/** Longer silence of both sides makes a caller ask whether anyone is there. */
+const DEAD_AIR_MS = 2_000;
+/** An agent who falls silent this soon after the caller's onset gave way, even where no `clear` shows it. */
+const GIVES_WAY_MS = 1_000;
+/** How exactly edges of sound are known: a lesser overlap is none. */
+const EDGE_MS = 40;
+
+/** One call's result. Times count from the start of the first media stream, also through further ones. */
+export function measureCall(call: MeasuredCall): CallResult {
+  const { source, result, record } = call;
+  const callerSpoke = soundSpans(call.callerAudio);
+  const agentSpoke = cutAtClears(soundSpans(call.agentAudio), result);
+  const announced = result.announced.map(({ verb, about, atMs, durationMs }) => ({
+    verb,
+    about,
+    fromMs: Math.round(atMs),
+    toMs: Math.round(atMs + durationMs),
+  }));
+  const heard = merged([...agentSpoke, ...announced]).filter(({ toMs }) => toMs > 0);
+  const bargeIns = bargeInsOf(callerSpoke, agentSpoke, call);
+  const answers = answersOf(callerSpoke, heard, bargeIns);
+  const durationMs = Math.round(result.streamMs);
+  const latencies = answers.map(({ ms }) => ms);
+  return {
+    v: 1,
+    source,
+    callSid: result.callSid,
+    callId: record?.callId ?? null,
+    end: {
+      by: result.endedBy,
+      callStatus: result.callStatus,
+      reason: record?.end.reason ?? null,
+      result: record?.end.result ?? null,
+      timedOut: result.timedOut,
+    },
+    durationMs,
+    firstSoundMs: heard[0] ? Math.max(0, heard[0].fromMs) : null,
+    turns: record ? record.turns.map(turnOf) : spokenTurns(callerSpoke, agentSpoke),
+    callerSpoke,
+    agentSpoke,
+    announced,
+    answers,
+    answerP50Ms: percentile(latencies, 0.5),
+    answerP95Ms: percentile(latencies, 0.95),
+    bargeIns,
+    deadAir: deadAirOf(callerSpoke, heard, durationMs),
+    talkOverMs: talkOver(callerSpoke, agentSpoke),
+    keysPressed: result.keys.map(({ digit }) => digit).join(''),
+    tools: record ? record.tools.map(toolOf) : null,
+    costUsd: record ? record.cost.totalNanoUsd / 1e9 : null,
+    verbs: result.verbs.map(({ name, about }) => ({ name, about })),
+    warnings: result.warnings,
+    webhookMs: Math.round(result.webhookMs),
+    underruns: result.underruns.map(({ atMs, gapMs }) => ({ atMs: Math.round(atMs), gapMs: Math.round(gapMs) })),
+    unplayedMs: Math.round(bytesToMs(result.unplayedBytes)),
+    framesSent: result.framesSent,
+    framesLate: result.framesLate,
+  };
+}
+
+/** A `clear` ends what sounds, however soon the agent speaks again: that pause is not one between two words. */
+function cutAtClears(spans: readonly Span[], { clears, heard }: PhoneResult): Span[] {
+  return spans.flatMap(({ fromMs, toMs }) => {
+    const pieces = [{ fromMs, toMs }];
+    for (const { atMs, droppedBytes } of clears) {
+      const again = heard.find((segment) => segment.atMs >= atMs)?.atMs ?? toMs;
+      const last = pieces.at(-1);
+      if (!last || droppedBytes === 0 || atMs <= last.fromMs || again >= last.toMs) continue;
+      pieces.push({ fromMs: Math.round(again), toMs: last.toMs });
+      last.toMs = Math.round(atMs);
+    }
+    return pieces;
+  });
+}
+
+/**
+ * An answer is the agent's first onset after a stretch of caller speech, before the caller speaks again: so of several
+ * stretches in a row only the last is answered. Where the agent still sounded when the caller ended, there is an answer
+ * only if it gave way, and it begins after that.
+ */
+function answersOf(caller: readonly Span[], agent: readonly Span[], bargeIns: readonly BargeIn[]): AnswerLatency[] {
+  return caller.flatMap((spoke, i) => {
+    const callerEndMs = spoke.toMs;
+    const again = caller[i + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
+    const still = agent.some(({ fromMs, toMs }) => fromMs < callerEndMs && toMs > callerEndMs);
+    const gaveWay = bargeIns.some(({ atMs, stopMs }) => atMs === spoke.fromMs && stopMs !== null);
+    if (still && !gaveWay) return [];
+    const next = agent.find(({ fromMs }) => fromMs >= callerEndMs);
+    if (!next || next.fromMs >= again) return [];
+    return [{ callerEndMs, agentStartMs: next.fromMs, ms: next.fromMs - callerEndMs }];
+  });
+}
+
+/**
+ * Caller onsets while the agent could be heard, or in a pause of a talk that a `clear` then stopped. The agent gave way
+ * where a `clear` fell to this onset, or where it was silent within a second; else it spoke on.
+ */
+function bargeInsOf(caller: readonly Span[], agent: readonly Span[], call: MeasuredCall): BargeIn[] {
+  const { clears } = call.result;
+  const owners = clears.map(({ atMs }) => {
+    const latest = caller.findLast(({ fromMs }) => fromMs <= atMs + EDGE_MS);
+    return latest && atMs <= latest.toMs + GIVES_WAY_MS ? latest : undefined;
+  });
+  const truncations = clears.map((_, i) => truncationAt(i, call));
+  return caller.flatMap((spoke) => {
+    const atMs = spoke.fromMs;
+    const sounding = agent.find(({ fromMs, toMs }) => fromMs < atMs && toMs > atMs + EDGE_MS);
+    const own = clears.findIndex((clear, i) => owners[i] === spoke && clear.droppedBytes > 0);
+    const clear = clears[own];
+    if (!sounding && !clear) return [];
+    const lastSound = clear ? agent.findLast(({ fromMs }) => fromMs <= clear.atMs) : sounding;
+    const silentMs = Math.max(0, (lastSound?.toMs ?? atMs) - atMs);
+    return [
+      {
+        atMs,
+        stopMs: clear || silentMs <= GIVES_WAY_MS ? silentMs : null,
+        clearMs: clear ? Math.max(0, Math.round(clear.atMs) - atMs) : null,
+        truncation: truncations[own] ?? null,
+      },
+    ];
+  });
+}
+
+/** What the `clear` of this index cut: the utterance that sounded. Checked stops tell no time; the record does. */
+function truncationAt(index: number, { result, record, stops }: MeasuredCall): BargeIn['truncation'] {
+  const cut = stops.findLast(({ utterance, ledgerMs, phoneMs }) => {
+    if (ledgerMs === 0 && phoneMs === 0) return false;
+    const turn = record?.turns.find((t) => t.who === 'agent' && t.utterance === utterance);
+    if (turn?.who !== 'agent' || turn.soundAtMs === null) return result.clears.length === 1;
+    const soundAtMs = turn.soundAtMs;
+    return result.clears.findIndex(({ atMs, droppedBytes }) => droppedBytes > 0 && atMs >= soundAtMs) === index;
+  });
+  if (!cut) return null;
+  const { utterance, ledgerMs, phoneMs } = cut;
+  return { utterance, ledgerMs, phoneMs, errorMs: ledgerMs - phoneMs };
+}
+
+/** Silence of both sides, from the start of the stream to its end. Whoever spoke last waits for the other. */
+function deadAirOf(caller: readonly Span[], agent: readonly Span[], durationMs: number): DeadAir[] {
+  const silences: DeadAir[] = [];
+  let fromMs = 0;
+  const quietUntil = (toMs: number) => {
+    if (toMs - fromMs <= DEAD_AIR_MS) return;
+    const lastOf = (side: readonly Span[]) =>
+      Math.max(-1, ...side.map((span) => span.toMs).filter((ms) => ms <= fromMs));
+    const waitingFor = lastOf(agent) > lastOf(caller) ? 'caller' : 'agent';
+    silences.push({ fromMs, toMs, waitingFor });
+  };
+  for (const sound of merged([...caller, ...agent])) {
+    quietUntil(Math.min(sound.fromMs, durationMs));
+    fromMs = Math.max(fromMs, sound.toMs);
+  }
+  quietUntil(durationMs);
+  return silences;
+}
+
+function talkOver(caller: readonly Span[], agent: readonly Span[]): number {
+  const both = caller.flatMap((c) => agent.map((a) => Math.min(a.toMs, c.toMs) - Math.max(a.fromMs, c.fromMs)));
+  return both.reduce((sum, ms) => sum + Math.max(0, ms), 0);
+}
+
+function turnOf(turn: Turn): ResultTurn {
+  if (turn.who === 'caller') {
+    const { speechStartAtMs, committedAtMs, transcript } = turn;
+    return { who: 'caller', atMs: speechStartAtMs ?? committedAtMs ?? 0, text: transcript, unheardText: '' };
+  }
+  const { soundAtMs, startAtMs, heardText, unheardText } = turn;
+  return { who: 'agent', atMs: soundAtMs ?? startAtMs, text: heardText, unheardText };
+}
+
+const toolOf = ({ name, atMs, status, arguments: args, output }: ToolRecord): ResultTool => ({
+  name,
+  atMs,
+  status,
+  arguments: args,
+  output,
+});
+
+function spokenTurns(caller: readonly Span[], agent: readonly Span[]): ResultTurn[] {
+  const turns = (who: ResultTurn['who'], spans: readonly Span[]) =>
+    spans.map(({ fromMs }): ResultTurn => ({ who, atMs: fromMs, text: null, unheardText: '' }));
+  return [...turns('caller', caller), ...turns('agent', agent)].toSorted((a, b) => a.atMs - b.atMs);
+}
+
+/** Overlapping spans as one, by time. */
+function merged(spans: readonly Span[]): Span[] {
+  const joined: Span[] = [];
+  for (const { fromMs, toMs } of spans.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = joined.at(-1);
+    if (last && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
+    else joined.push({ fromMs, toMs });
+  }
+  return joined;
+}
+
+/** By nearest rank; null for none. */
+function percentile(values: readonly number[], share: number): number | null {
+  return values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)] ?? null;
+}

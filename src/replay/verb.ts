@@ -1,0 +1,49 @@
+// A TwiML verb that was carried out, and what it was about in a few words: what a report and a check speak of.
+import type { TwimlElement } from './twiml-reader.ts';
+
+/** One verb, as it stood in the document and as it went. */
+export interface FollowedVerb extends TwimlElement {
+  /** The number dialled, the words said, the address fetched; empty where the name says all. */
+  about: string;
+}
+
+/** What the caller heard of the carrier itself: a text read aloud, a file played, the ringing of a Dial. */
+export interface Announcement {
+  verb: string;
+  about: string;
+  atMs: number;
+  durationMs: number;
+}
+
+/** What a verb is about. The address of a media stream is left out: its last part is a secret. */
+export function aboutVerb(verb: TwimlElement): string {
+  const { name, attributes, children, text } = verb;
+  switch (name) {
+    case 'Say':
+      return wordsOf(verb);
+    case 'Play':
+    case 'Redirect':
+      return text || (attributes['digits'] ?? '');
+    case 'Dial':
+      return [text, ...children.map((noun) => noun.text)].filter(Boolean).join(', ');
+    case 'Gather':
+      return children
+        .map((prompt) => prompt.text)
+        .filter(Boolean)
+        .join(' ');
+    case 'Connect':
+    case 'Start':
+    case 'Stop':
+      return children.map((noun) => noun.name).join(', ');
+    case 'Pause':
+      return `${attributes['length'] ?? '1'} s`;
+    case 'Reject':
+      return attributes['reason'] ?? 'rejected';
+    default:
+      return text;
+  }
+}
+
+/** The words inside, those of SSML elements after the others. */
+const wordsOf = ({ text, children }: TwimlElement): string =>
+  [text, ...children.map(wordsOf)].filter(Boolean).join(' ');
