@@ -25,15 +25,15 @@ const COMMANDS: Record<string, Command> = {
     },
   },
   replay: {
-    usage: 'replay FILE.wav… | TAPE.jsonl…',
-    what: 'call with recorded audio, or fold tapes through the call core again',
+    usage: 'replay FILE.wav|.yaml|.jsonl…',
+    what: 'call with recorded callers, or decide recorded calls again, and judge both',
     async run(args) {
       const { replay } = await import('./replay/replay.ts');
       await replay(args);
     },
   },
   simulator: {
-    usage: 'simulator [--port N]',
+    usage: 'simulator [--script FILE.yaml]',
     what: 'the embedded Realtime model as a server of its own, on 127.0.0.1',
     async run(args) {
       const { serveSimulator } = await import('./simulator/serve.ts');

@@ -3,7 +3,7 @@
 
 /** The catalogue: code -> HTTP status (0 where it never reaches HTTP). */
 export const ERROR_CODES = {
-  /** The environment or an agent file is wrong; the text lists every fault with what was expected. */
+  /** The environment, an agent file, a script or a caller is wrong; the text lists every fault with what was expected. */
   TRK_CONFIG: 0,
   /** The port is taken or the address cannot be bound. */
   TRK_LISTEN: 0,

@@ -12,26 +12,21 @@ import type { CarrierLeg, LegEvent } from '../carrier/carrier.ts';
 import type { DialogueConfig, DialogueInput } from '../realtime/openai/dialogue-state.ts';
 import { OpenAiSession } from '../realtime/openai/session.ts';
 import { reviveAudio, type Tape, type TapeEntry, TapePrinter } from '../tape/tape.ts';
+import { type Difference, isSame } from './fold-difference.ts';
+import { foldReport } from './fold-report.ts';
+import { type FoldTurn, TurnFinder } from './fold-turns.ts';
 import { VirtualClock } from './virtual-clock.ts';
-
-/** One place where the two tapes part. */
-export interface Difference {
-  /** The line of the tape where it shows. */
-  line: number;
-  /** Milliseconds since the call's admission. */
-  t: number;
-  /** The tape's line; null when the replay did something more. */
-  expected: string | null;
-  /** The replay's line; null when the replay left something out. */
-  got: string | null;
-}
 
 export interface FoldResult {
   identical: boolean;
-  /** The first difference, to be read by people; null when there is none. */
+  /** The differences turn by turn, to be read by people; null when there is none. */
   report: string | null;
-  /** In the order in which they came; at most `maxDiffs`, then the fold stops. */
+  /** In the order in which they came; at most `maxDiffs`. */
   diffs: readonly Difference[];
+  /** Differences beyond those. */
+  moreDiffs: number;
+  /** Who spoke, as the replayed call knew it. */
+  turns: readonly FoldTurn[];
   /** What was fed. */
   inputs: number;
   /** What was compared: lists of effects and messages to the model. */
@@ -45,12 +40,13 @@ export interface FoldResult {
 }
 
 export interface FoldOptions {
-  /** The fold stops after so many differences, default 20. */
+  /** Differences that are kept, default 500; the rest is counted. */
   maxDiffs?: number;
 }
 
 /** Replays a tape; equal tapes give equal results. */
-export const foldTape = (tape: Tape, { maxDiffs = 20 }: FoldOptions = {}): FoldResult => new Fold(tape, maxDiffs).run();
+export const foldTape = (tape: Tape, { maxDiffs = 500 }: FoldOptions = {}): FoldResult =>
+  new Fold(tape, maxDiffs).run();
 
 class Fold implements Onlooker, CarrierLeg {
   readonly capabilities: CarrierLeg['capabilities'];
@@ -67,6 +63,8 @@ class Fold implements Onlooker, CarrierLeg {
   #inputs = 0;
   #outputs = 0;
   readonly #diffs: Difference[] = [];
+  #moreDiffs = 0;
+  readonly #turns: TurnFinder;
   readonly #payloads = new Map<number, string>();
   readonly #faults: unknown[] = [];
 
@@ -77,6 +75,7 @@ class Fold implements Onlooker, CarrierLeg {
     this.capabilities = { maxAheadMs: opening.policy.maxAheadMs };
     this.#clock = new VirtualClock(opening.atMs, wallMs);
     this.#printer = new TapePrinter(opening);
+    this.#turns = new TurnFinder(opening);
     this.#call = new Call({
       opening,
       clock: this.#clock,
@@ -103,7 +102,7 @@ class Fold implements Onlooker, CarrierLeg {
 
   run(): FoldResult {
     const { entries } = this.#tape;
-    while (this.#next < entries.length && this.#diffs.length < this.#maxDiffs) {
+    while (this.#next < entries.length) {
       const entry = entries[this.#next] as TapeEntry;
       if (isInput(entry)) this.#feed(entry);
       else {
@@ -112,11 +111,11 @@ class Fold implements Onlooker, CarrierLeg {
       }
     }
     const { state } = this.#call;
-    const [first] = this.#diffs;
+    const found = { diffs: this.#diffs, moreDiffs: this.#moreDiffs, turns: this.#turns.turns };
     return {
       identical: this.#diffs.length === 0,
-      report: first ? this.#describe(first) : null,
-      diffs: this.#diffs,
+      report: this.#diffs.length === 0 ? null : foldReport(this.#tape, found, this.#turns.mediaAtMs),
+      ...found,
       inputs: this.#inputs,
       outputs: this.#outputs,
       callMs: entries.at(-1)?.t ?? 0,
@@ -217,6 +216,7 @@ class Fold implements Onlooker, CarrierLeg {
   }
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
+    this.#turns.stepped(event, effects);
     this.#meet(this.#printer.stepped(event, effects));
   }
 
@@ -234,9 +234,8 @@ class Fold implements Onlooker, CarrierLeg {
     const { entries, complete } = this.#tape;
     const expected = entries[this.#next];
     if (expected && isSame(expected.text, got)) return this.#met(expected);
-    if (this.#diffs.length >= this.#maxDiffs) return;
     // A tape that breaks off lacks what its last input caused.
-    if (!complete && !entries.slice(this.#next).some((e) => e.kind !== 'stopped')) return;
+    if (!complete && entries.findIndex((e, i) => i >= this.#next && e.kind !== 'stopped') < 0) return;
     for (let i = this.#next; this.#isOutputOfThis(entries[i], i); i++) {
       const later = entries[i] as TapeEntry;
       if (!isSame(later.text, got)) continue;
@@ -264,20 +263,7 @@ class Fold implements Onlooker, CarrierLeg {
 
   #differ({ line, t }: TapeEntry, expected: string | null, got: string | null): void {
     if (this.#diffs.length < this.#maxDiffs) this.#diffs.push({ line, t, expected, got });
-  }
-
-  #describe(d: Difference): string {
-    const { entries } = this.#tape;
-    const index = entries.findIndex((e) => e.line === d.line);
-    const before = entries.slice(Math.max(0, index - CONTEXT_LINES), index);
-    return [
-      `The replay differs at line ${d.line} of the tape, ${(d.t / 1000).toFixed(3)} s into the call.`,
-      ...(d.expected !== null && d.got !== null ? partedEffects(d.expected, d.got) : []),
-      `  expected: ${d.expected === null ? 'nothing more' : short(d.expected)}`,
-      `  got:      ${d.got === null ? 'nothing' : short(d.got)}`,
-      ...(before.length > 0 ? ['  before it:'] : []),
-      ...before.map((e) => `    ${e.line}: ${short(e.text)}`),
-    ].join('\n');
+    else this.#moreDiffs++;
   }
 }
 
@@ -287,34 +273,3 @@ const isInput = (entry: TapeEntry): entry is InputEntry => entry.kind === 'frame
 
 /** Lengths of audio whose silence is kept at hand. */
 const MAX_PAYLOADS = 256;
-const CONTEXT_LINES = 5;
-const MAX_SHOWN_CHARS = 600;
-
-const short = (text: string): string =>
-  text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}… (${text.length} characters)` : text;
-
-/** Which effect of two lists is the first that differs. */
-function partedEffects(expected: string, got: string): string[] {
-  const a = JSON.parse(expected) as { do?: unknown[]; after?: string };
-  const b = JSON.parse(got) as { do?: unknown[]; after?: string };
-  if (!a.do || !b.do) return [];
-  if (a.after !== b.after) return [`  the tape decides after ${a.after}, the replay after ${b.after}`];
-  const lists = [a.do, b.do];
-  const at = a.do.findIndex((effect, i) => !isSame(JSON.stringify(effect), JSON.stringify(b.do?.[i])));
-  const index = at < 0 ? a.do.length : at;
-  const [e, g] = lists.map((list) => (index < list.length ? short(JSON.stringify(list[index])) : 'none'));
-  return [`  after ${a.after}, effect ${index + 1}: expected ${e}, got ${g}`];
-}
-
-/** Equal as texts, or as data whatever the order of the keys. */
-function isSame(a: string | undefined, b: string | undefined): boolean {
-  if (a === b) return true;
-  // Other lengths are other numbers or other keys: our own printing is the shortest there is.
-  if (a === undefined || b === undefined || a.length !== b.length) return false;
-  return JSON.stringify(JSON.parse(a), sortKeys) === JSON.stringify(JSON.parse(b), sortKeys);
-}
-
-const sortKeys = (_key: string, value: unknown): unknown =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : value;

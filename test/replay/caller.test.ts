@@ -131,6 +131,51 @@ describe('cues', () => {
   });
 });
 
+describe('a pause', () => {
+  const seen = (nowMs: number, rest: Partial<CallerView> = {}): CallerView => ({
+    nowMs,
+    untilMs: nowMs,
+    saidUntilMs: 0,
+    spurt: undefined,
+    heardMs: 0,
+    ...rest,
+  });
+  const pauseThen = (pause: Cue, next: Cue) =>
+    new CallerScript({
+      steps: [
+        { cue: { atMs: 0 }, action: { press: '1' } },
+        { cue: pause, action: { pause: true } },
+        { cue: next, action: { press: '2' } },
+      ],
+    });
+
+  test('lets the next step count from its end', () => {
+    const steps = pauseThen({ after: 'previous', waitMs: 500 }, { after: 'previous', waitMs: 300 });
+    expect(steps.takeDue(seen(20))).toBeDefined();
+    expect(steps.takeDue(seen(20))).toBeUndefined();
+    expect(steps.takeDue(seen(520))).toBeUndefined();
+    expect(steps.takeDue(seen(800))).toBeUndefined();
+    expect(steps.takeDue(seen(820))).toEqual({ action: { press: '2' } });
+    expect(steps.done).toBe(true);
+  });
+
+  test('of a fixed time is over at that time', () => {
+    const steps = pauseThen({ atMs: 1_000 }, { after: 'previous', waitMs: 0 });
+    steps.takeDue(seen(20));
+    expect(steps.takeDue(seen(1_000))).toBeUndefined();
+    expect(steps.takeDue(seen(1_020))).toEqual({ action: { press: '2' } });
+  });
+
+  test('does not forget what the agent said during it', () => {
+    const steps = pauseThen({ after: 'previous', waitMs: 3_000 }, { after: 'agent_silent', forMs: 200 });
+    steps.takeDue(seen(20));
+    expect(steps.takeDue(seen(20))).toBeUndefined();
+    const spurt = { startMs: 1_000, endMs: 2_000 };
+    expect(steps.takeDue(seen(3_020, { spurt, heardMs: 1_000 }))).toBeUndefined();
+    expect(steps.takeDue(seen(3_220, { spurt, heardMs: 1_000 }))).toEqual({ action: { press: '2' } });
+  });
+});
+
 test('the demo caller says five trimmed clips, numbers as one turn, and hangs up only as a last resort', () => {
   const { steps } = demoCaller();
   const lengths = steps.flatMap(({ action }) => ('say' in action ? [action.say.length / 8] : []));

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { OnlookerFactory } from '../../src/call/feed.ts';
 import { foldTape } from '../../src/replay/fold.ts';
+import { fit, grouped } from '../../src/replay/text-layout.ts';
 import { VirtualClock } from '../../src/replay/virtual-clock.ts';
 import { parseTape, printHeader, TapePrinter } from '../../src/tape/tape.ts';
 import { playWholeCall, StagedCall, stagedFacts } from '../tape/staged-call.ts';
@@ -64,14 +65,57 @@ test('says where and how an altered decision differs', () => {
   expect(result.identical).toBe(false);
   expect(result.diffs).toHaveLength(1);
   expect(result.diffs[0]).toMatchObject({ line: index + 1, expected: lines[index] });
-  expect(result.report).toContain(`The replay differs at line ${index + 1} of the tape, `);
-  expect(result.report).toContain(
-    ' s into the call.\n  after speech.started, effect 2: expected {"do":"session.interrupt"',
-  );
-  expect(result.report).toContain(
-    `got {"do":"session.interrupt","because":"caller_spoke","heard":[{"utterance":"${utterance}","heardMs":${heardMs}}]}`,
-  );
-  expect(result.report).toContain(`    ${index}: {"t":`);
+  const report = (result.report as string).split('\n');
+  const words = result.turns.find(({ id }) => id === utterance)?.words as string;
+  expect(words.length).toBeGreaterThan(10);
+  const named = `${utterance} "${fit(words, 24)}"`;
+  expect(report.slice(0, 7)).toEqual([
+    'decided differently: 1 difference in 1 turn',
+    '',
+    '  turn 4, the caller at 00:11.3: "No, Tuesday."',
+    `    at 00:11.3 after speech.started, line ${index + 1} of the tape`,
+    `      then  tell the model that it was interrupted: ${grouped(Number(heardMs) + 1)} ms of ${named} heard`,
+    `      now   tell the model that it was interrupted: ${grouped(Number(heardMs))} ms of ${named} heard`,
+    expect.stringContaining(`      raw then: ${(lines[index] as string).slice(0, 200)}`),
+  ]);
+  expect(report[7]).toContain('      raw now:  {"t":');
+  expect(report[8]).toContain(`      raw cause: line ${index}: {"t":`);
+  expect(report).toHaveLength(9);
+});
+
+test('a policy that was another one shows in every turn where it made a difference', () => {
+  const { silenceMs } = parseTape(whole).header.opening.policy;
+  const other = whole.replace(`"silenceMs":${silenceMs}`, `"silenceMs":${silenceMs + 5_000}`);
+  const { report, diffs, turns } = foldTape(parseTape(other));
+  expect(diffs.length).toBeGreaterThan(2);
+  const text = report as string;
+  expect(text).toMatch(/^decided differently: \d+ differences in \d+ turns\n {2}Look at the first one first/);
+  // The times of the tape, and those 5 s later that the other policy gives.
+  const [, then = '', now = ''] =
+    /then {2}wait for somebody to speak, until 00:(\S+)\n +now {3}wait for somebody to speak, until 00:(\S+)/.exec(
+      text,
+    ) ?? [];
+  expect(Number(now) - Number(then)).toBeCloseTo(5, 5);
+  // Every turn is named once, with its words.
+  const titles = text.split('\n').filter((line) => /^ {2}turn \d/.test(line));
+  expect(new Set(titles).size).toBe(titles.length);
+  expect(titles.length).toBeGreaterThan(1);
+  for (const title of titles) {
+    const [, nth = '', words = ''] = /^ {2}turn (\d+), the \w+ at \d\d:\d\d\.\d: "(.*)"$/.exec(title) ?? [];
+    expect(turns[Number(nth) - 1]?.words).toContain(words.replace('…', ''));
+  }
+});
+
+test('lines that were cut out show as what is decided in addition, or not any more', () => {
+  const lines = linesOf(whole);
+  const end = lines.findIndex((l) => l.includes('"do":"call.end"'));
+  const without = foldTape(parseTape(`${lines.toSpliced(end, 1).join('\n')}\n`)).report as string;
+  expect(without).toMatch(/\n {6}then {2}nothing\n {6}now {3}end the call: agent_goodbye\n/);
+  // Without what the caller said nothing is decided on it.
+  const spoke = lines.findIndex((l) => l.includes('"type":"speech_started"'));
+  const deaf = foldTape(parseTape(`${lines.toSpliced(spoke, 1).join('\n')}\n`));
+  expect(deaf.report).toMatch(/\n {6}then {2}stop what the caller hears\n {6}now {3}nothing\n|raw now: {2}nothing/);
+  expect(deaf.diffs[0]).toMatchObject({ got: null });
 });
 
 test('tells a message that was left out from one that came in addition', () => {
@@ -85,12 +129,20 @@ test('tells a message that was left out from one that came in addition', () => {
   ]);
 });
 
-test('stops after so many differences', () => {
+test('keeps so many differences and counts the rest', () => {
   // Another greeting is another conversation from the first message on.
   const other = whole.replace('Jansen garage', 'Janssen garage');
-  const result = foldTape(parseTape(other), { maxDiffs: 2 });
-  expect(result.diffs).toHaveLength(2);
-  expect(result.report).toContain('after session.ready, effect 1');
+  const first = foldTape(parseTape(other), { maxDiffs: 1 });
+  expect(first).toMatchObject({ identical: false, moreDiffs: 1 });
+  expect(first.diffs).toHaveLength(1);
+  expect(first.report).toMatch(/^decided differently: 2 differences in 1 turn\n[^]*\n {2}and more$/);
+  const result = foldTape(parseTape(other));
+  expect(result.report).toContain('  before anybody spoke\n    at 00:00.0 after session.ready, line 7 of the tape\n');
+  // What reads the same in words is told by what is other in it.
+  expect(result.report).toContain(
+    '      then  send the model response.create\n      now   send the model response.create\n' +
+      '        sent.response.instructions: "Say: Good morning, Jansen garage." then, "Say: Good morning, Janssen garage." now\n',
+  );
 });
 
 test('takes another order of keys for the same', () => {

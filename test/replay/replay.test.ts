@@ -1,15 +1,18 @@
-// `trunkline replay` on files that need no call: bad recordings, missing files, tapes the same and altered. And what makes
-// a call a bad one.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+// `trunkline replay` on files that need no call: bad recordings, missing files, tapes the same and altered, and commands
+// that make no sense.
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { XMLParser } from 'fast-xml-parser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeWav } from '../../src/audio/wav.ts';
-import type { CallRecord } from '../../src/record/call-record.ts';
-import type { PhoneResult } from '../../src/replay/phone-result.ts';
-import { faultsOf, replayFiles } from '../../src/replay/replay.ts';
+import { networkOptions } from '../../src/replay/replay-network.ts';
+import { readOptions } from '../../src/replay/replay-options.ts';
+import { replayFiles } from '../../src/replay/replay.ts';
 import { printHeader, TapePrinter } from '../../src/tape/tape.ts';
 import { playWholeCall, StagedCall, stagedFacts } from '../tape/staged-call.ts';
+
+const PARSING = { ignoreAttributes: false, attributeNamePrefix: '', htmlEntities: true };
 
 let dir: string;
 beforeAll(async () => {
@@ -26,7 +29,8 @@ async function fileWith(name: string, content: string | Buffer): Promise<string>
 async function run(...args: string[]) {
   const out: string[] = [];
   const err: string[] = [];
-  const code = await replayFiles(args, { out: (l) => out.push(l), err: (l) => err.push(l), columns: 100 }, {});
+  const output = { out: (l: string) => out.push(l), err: (l: string) => err.push(l), status: null, columns: 100 };
+  const code = await replayFiles(args, output, { env: {} });
   return { code, out, err };
 }
 
@@ -65,10 +69,42 @@ describe('a tape', () => {
     const path = await fileWith('altered.jsonl', altered);
     const { code, out, err } = await run(path);
     expect({ code, out }).toEqual({ code: 1, out: [] });
-    expect(err.join('\n')).toMatch(
-      /altered\.jsonl: The replay differs at line \d+ of the tape, [\d.]+ s into the call\.\n/,
-    );
-    expect(err.join('\n')).toContain('expected: {"t":');
+    expect(err.join('\n')).toMatch(/altered\.jsonl: decided differently: 1 difference in 1 turn\n/);
+    expect(err.join('\n')).toContain('      raw then: {"t":');
+  });
+
+  test('goes into the JUnit file, the same and altered and damaged', async () => {
+    const tape = await wholeTape();
+    const same = await fileWith('same.jsonl', tape);
+    const altered = await fileWith('other.jsonl', tape.replace('"heardMs":3360', '"heardMs":3361'));
+    const junit = join(dir, 'out', 'tapes.xml');
+    expect((await run(same, altered, '--junit', junit)).code).toBe(1);
+    const { testsuites } = new XMLParser(PARSING).parse(await readFile(junit, 'utf8')) as {
+      testsuites: { tests: string; failures: string; testsuite: unknown };
+    };
+    expect(testsuites).toMatchObject({
+      tests: '2',
+      failures: '1',
+      testsuite: [
+        { name: same, testcase: { name: 'the same decisions' } },
+        {
+          name: altered,
+          testcase: {
+            failure: {
+              message: 'decided differently: 1 difference in 1 turn',
+              '#text': expect.stringContaining('turn 4, the caller at 00:11.3: "No, Tuesday."') as string,
+            },
+          },
+        },
+      ],
+    });
+    expect((await stat(junit)).mode & 0o777).toBe(0o600);
+    const damaged = await fileWith('cut.jsonl', tape.slice(0, 300));
+    expect((await run(same, damaged, '--junit', junit)).code).toBe(1);
+    const second = new XMLParser(PARSING).parse(await readFile(junit, 'utf8')) as typeof testsuites & object;
+    expect(second).toMatchObject({
+      testsuites: { testsuite: { name: damaged, testcase: { name: 'can be used', failure: {} } } },
+    });
   });
 
   test('that ends before the call is said to', async () => {
@@ -89,7 +125,7 @@ describe('a tape', () => {
     expect(await run(path)).toEqual({
       code: 1,
       out: [],
-      err: [`${path}: neither a WAV file nor a tape (tape line 1: not JSON)`],
+      err: [`${path}: not a tape, a WAV file or a caller file (tape line 1: not JSON)`],
     });
   });
 });
@@ -103,7 +139,7 @@ describe('a file that cannot be replayed', () => {
     const { code, err } = await run(path);
     expect(code).toBe(1);
     expect(err).toEqual([
-      `${path} is 16000 Hz 8-bit PCM, 1 channel(s); expected 8000 Hz mu-law; convert it with: sox "${path}" -r 8000 -c 1 -e u-law -b 8 "${path.replace('.wav', '-8k.wav')}"`,
+      `${path}: this is 16000 Hz, mono, 8-bit PCM; expected 8 kHz mu-law; convert it with: sox ${path} -r 8000 -e u-law -b 8 ${path.replace('.wav', '-8k.wav')}`,
     ]);
   });
 
@@ -120,6 +156,25 @@ describe('a file that cannot be replayed', () => {
     ]);
   });
 
+  test('is told by the lines of a caller file, whatever it is called', async () => {
+    const yaml = await fileWith('caller.yml', 'timeline:\n  - usr: a.wav\n');
+    const text = await fileWith('caller.txt', 'timeline:\n  - dtmf: 1\n');
+    expect((await run(yaml, text)).err).toEqual([
+      `${yaml}:2:5: timeline[0].usr: no such key; did you mean user?`,
+      expect.stringMatching(/caller\.txt:2:11: timeline\[0\]\.dtmf: expected keys in quotes/),
+    ]);
+  });
+
+  test('is an expectation too', async () => {
+    const good = await fileWith('good.wav', writeWav([new Uint8Array(160)]));
+    const bad = await fileWith('bad.yaml', 'turn: 1\n');
+    expect(await run(good, '--expect', bad, '--expect', '/nowhere.yaml')).toEqual({
+      code: 1,
+      out: [],
+      err: [`${bad}:1:1: turn: no such key; did you mean turns?`, '/nowhere.yaml: there is no such file'],
+    });
+  });
+
   test('keeps the good ones beside it from being replayed', async () => {
     const good = await fileWith('good.jsonl', await wholeTape());
     expect(await run(good, join(dir, 'missing.wav'))).toMatchObject({ code: 1, out: [] });
@@ -131,6 +186,15 @@ describe('a command that makes no sense', () => {
     [[], 'There is no file to replay.'],
     [['--wrong', 'a.wav'], "Unknown option '--wrong'"],
     [['--max-seconds', '0', 'a.wav'], '--max-seconds: expected a number from 1 to 3600'],
+    [['--max-seconds', 'ten', 'a.wav'], '--max-seconds: expected a number from 1 to 3600 (found ten)'],
+    [['--callers', '0', 'a.wav'], '--callers: expected a number from 1 to 500'],
+    [['--callers', '1.5', 'a.wav'], '--callers: expected a whole number'],
+    [['--parallel', '501', 'a.wav'], '--parallel: expected a number from 1 to 500'],
+    [['--delay', '-1', 'a.wav'], "Option '--delay' argument is ambiguous"],
+    [['--jitter', '9999', 'a.wav'], '--jitter: expected a number from 0 to 5000'],
+    [['--burst', '5', 'a.wav'], '--burst: expected a number from 20 to 30000 (found 5)'],
+    [['--burst', '400/5/6', 'a.wav'], '--burst: expected milliseconds, or MS/SECONDS such as 400/10'],
+    [['--script', 's.yaml', '--server', 'http://h', 'a.wav'], '--script is for the simulator'],
     [['--server', 'localhost', 'a.wav'], '--server, --public-url: expected an http or https URL'],
     [['--server', 'http://localhost:3000', 'a.wav'], '--server needs --auth-token or TWILIO_AUTH_TOKEN'],
     [['--auth-token', 't', 'a.wav'], '--auth-token and --public-url belong to --server'],
@@ -140,37 +204,79 @@ describe('a command that makes no sense', () => {
   });
 });
 
-describe('a call is a bad one', () => {
-  const result = {
-    warnings: [],
-    timedOut: false,
-    firstAudioAtMs: 110,
-    callStatus: 'completed',
-  } as unknown as PhoneResult;
-  const record = (result: 'success' | 'failure') =>
-    ({ end: { reason: 'model_lost', by: 'model', result } }) as unknown as CallRecord;
+test('a place that cannot be written is told before anything is replayed', async () => {
+  const tape = await fileWith('place.jsonl', await wholeTape());
+  await expect(run(tape, '--out', join(tape, 'kept'))).rejects.toThrow(
+    /--out .*kept: it cannot be written \(ENOTDIR\)/,
+  );
+  await expect(run(tape, '--junit', dir)).rejects.toThrow(/--junit .*: it cannot be written \(EISDIR\)/);
+});
 
-  test.each([
+test('an expectation without a call to judge is refused', async () => {
+  const tape = await fileWith('lone.jsonl', await wholeTape());
+  const yaml = await fileWith('expect.yaml', 'turns: 1\n');
+  await expect(run(tape, '--expect', yaml)).rejects.toThrow('a tape is judged by its own decisions');
+});
+
+test('flags become what a run does', () => {
+  const options = readOptions(
     [
-      'when it was refused',
-      { ...result, callStatus: 'busy', firstAudioAtMs: undefined },
-      null,
-      'the call was not answered (busy)',
+      'a.wav',
+      '--callers',
+      '20',
+      '--delay',
+      '60',
+      '--burst',
+      '400',
+      '--lose-socket-at',
+      '3.5',
+      '--expect',
+      'e',
+      '--expect',
+      'f',
     ],
-    ['when nothing was heard', { ...result, firstAudioAtMs: undefined }, null, 'the caller heard nothing'],
-    ['when it had to be cut', { ...result, timedOut: true }, null, 'the call went on until --max-seconds'],
-    ['when it failed', result, record('failure'), 'the call failed: model_lost, by model'],
-    [
-      'when the carrier would complain',
-      { ...result, warnings: [{ code: 31_951, reason: 'bad' }] },
-      record('success'),
-      'the carrier would warn: 31951 bad',
-    ],
-  ])('%s', (_when, phone, recorded, fault) => {
-    expect(faultsOf({ result: phone, record: recorded })).toEqual([fault]);
+    {},
+  );
+  expect(options).toMatchObject({
+    callers: 20,
+    parallel: 20,
+    staggerMs: 100,
+    maxMs: null,
+    expectFiles: ['e', 'f'],
+    network: { delay_ms: 60, burst: { ms: 400, every_seconds: 5 }, lose_socket_at: 3.5 },
   });
+  expect(readOptions(['a.wav', '--callers', '20', '--parallel', '4'], {})).toMatchObject({ callers: 20, parallel: 4 });
+  expect(readOptions(['a.wav', '--server', 'http://h:1/x'], { TWILIO_AUTH_TOKEN: 't' }).remote).toEqual({
+    server: 'http://h:1',
+    publicUrl: 'http://h:1',
+    authToken: 't',
+  });
+});
 
-  test('and otherwise not', () => {
-    expect(faultsOf({ result, record: record('success') })).toEqual([]);
+test('the network is what the caller file says, unless a flag says otherwise; every caller has chances of its own', () => {
+  const file = { delay_ms: 60, jitter_ms: 20, burst: { ms: 400, every_seconds: 5 }, lose_socket_at: [2, 7.5], seed: 3 };
+  expect(networkOptions(file, {}, 0)).toEqual({
+    toServerMs: 60,
+    fromServerMs: 60,
+    jitterMs: 20,
+    burstMs: 400,
+    burstEveryMs: 5_000,
+    loseSocketAtMs: [2_000, 7_500],
+    seed: 3,
+  });
+  const flags = { delay_ms: 0, burst: { ms: 30, every_seconds: 1 }, lose_socket_at: 1, seed: 9 };
+  expect(networkOptions(file, flags, 4)).toMatchObject({
+    toServerMs: 0,
+    jitterMs: 20,
+    burstMs: 30,
+    loseSocketAtMs: [1_000],
+    seed: 13,
+  });
+  expect(networkOptions({}, {}, 0)).toEqual({
+    toServerMs: 0,
+    fromServerMs: 0,
+    jitterMs: 0,
+    loseSocketAtMs: [],
+    seed: 1,
   });
 });
