@@ -25,6 +25,16 @@ const REPLAY_OUTSIDE = [
   ...['call-params', 'caller-line', 'caller-script', 'caller-track', 'demo-caller', 'frame-timer', 'network'],
   ...['phone', 'phone-events', 'phone-options', 'phone-result', 'phone-stream', 'playback-buffer', 'seeded-random'],
   ...['server-message', 'signed-request', 'stream-element', 'stream-messages', 'twiml-reader'],
+  ...[
+    'phone-caller',
+    'phone-connect',
+    'phone-line',
+    'phone-log',
+    'phone-requests',
+    'twilio-api',
+    'twilio-api-resources',
+  ],
+  ...['verb', 'verb-dial', 'verb-follower', 'verb-gather', 'verb-run', 'verb-scene', 'verb-sound'],
 ].map((name) => `replay/${name}.ts`);
 
 /** The model side's own machine: as pure as the call core. */

@@ -193,7 +193,8 @@ export class E2e {
   async abandon(): Promise<void> {
     for (const phone of this.phones) phone.hangUp();
     await this.server.close();
-    await rm(this.config.dataDir, { recursive: true, force: true });
+    // A log of a call that was cut off may still be written meanwhile.
+    await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 
   /** Waits for every call to be over and checks what is left of each; then everything is closed. */
