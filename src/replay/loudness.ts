@@ -20,6 +20,8 @@ const HIGH_PASS = { b: 0.894_859, a1: -1.778_632, a2: 0.800_803 };
 const BRIDGED_MS = 300;
 /** Shorter stretches are clicks. */
 const SHORTEST_MS = 100;
+/** Breath, and others' talk leaking into the line, lie further below the speech of the line than its own quiet words. */
+const BACKGROUND_DB = 25;
 
 /**
  * Stretches of sound in PCMU, edges good to about 20 ms on clean audio. Each stretch of line that is not idle is judged
@@ -29,9 +31,20 @@ export function soundSpans(line: Uint8Array): Span[] {
   const levels = levelsOf(line);
   const found = islands(levels).flatMap(([from, to]) => spansInside(levels, from, to));
   const lengthMs = Math.round(bytesToMs(line.length));
-  return bridged(found)
-    .filter(({ fromMs, toMs }) => toMs - fromMs >= SHORTEST_MS)
-    .map(({ fromMs, toMs }) => ({ fromMs, toMs: Math.min(toMs, lengthMs) }));
+  const stretches = bridged(found).filter(({ fromMs, toMs }) => toMs - fromMs >= SHORTEST_MS);
+  return withoutBackground(stretches, levels).map(({ fromMs, toMs }) => ({
+    fromMs,
+    toMs: Math.min(toMs, lengthMs),
+  }));
+}
+
+/** Leaves out what is far quieter than half of the stretches. */
+function withoutBackground(stretches: readonly Span[], levels: Float64Array): Span[] {
+  const peaks = stretches.map(({ fromMs, toMs }) =>
+    Math.max(...levels.subarray(Math.floor(fromMs / STEP_MS), Math.ceil(toMs / STEP_MS))),
+  );
+  const usual = peaks.toSorted((a, b) => a - b)[Math.floor(peaks.length / 2)] ?? 0;
+  return stretches.filter((_, i) => (peaks[i] as number) >= usual - BACKGROUND_DB);
 }
 
 /** Level in dBFS of the window that begins at each step, without the hum of mains and engines. */

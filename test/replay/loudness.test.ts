@@ -76,8 +76,15 @@ describe('on lines of known truth', () => {
   test('a quiet voice after a loud one is heard all the same', () => {
     const line = idleLine(4_000);
     overlay(line, voice(800, 12_000), msToBytes(500));
-    overlay(line, voice(800, 300), msToBytes(2_500));
+    overlay(line, voice(800, 900), msToBytes(2_500));
     expect(soundSpans(line)).toHaveLength(2);
+  });
+
+  test('breath and leaking talk, 30 dB below the voice of the line, are nobody speaking', () => {
+    const line = idleLine(4_000);
+    overlay(line, voice(800, 12_000), msToBytes(500));
+    overlay(line, voice(800, 300), msToBytes(2_500));
+    expect(soundSpans(line)).toHaveLength(1);
   });
 });
 
