@@ -6,12 +6,14 @@ import { bytesToMs } from '../src/audio/mulaw.ts';
 import { seededRandom } from '../src/replay/seeded-random.ts';
 import { bottleneck, watchCpu } from './cpu-watch.ts';
 import { FrameBeat } from './frame-beat.ts';
-import { ModelEnd, type ModelSession } from './model-end.ts';
+import { ModelEnd } from './model-end.ts';
+import type { ModelSession } from './model-session.ts';
 import { spreadOf } from './percentiles.ts';
 import { BenchCall } from './phone-end.ts';
 import { type Bench, runBench, shown, spreadCells } from './report.ts';
 import { MAX_LINE, StampWriter } from './stamps.ts';
 import { Subject } from './subject.ts';
+import { trunkline } from './subjects.ts';
 
 /** An answer longer than any that is let finish. */
 const ANSWER_MS = 10_000;
@@ -105,7 +107,7 @@ async function measurePart(bench: Bench, { calls: lines, bargeIns, soundsMs }: P
       if (stop) stop.truncatedAtMs = audioEndMs;
     },
   });
-  const subject = await Subject.start({ modelOrigin: model.origin, maxCalls: lines + 10 });
+  const subject = await Subject.start(trunkline, { modelOrigin: model.origin, maxCalls: lines + 10 });
   const beat = new FrameBeat();
   const calls = Array.from(
     { length: lines },

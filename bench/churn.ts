@@ -2,12 +2,14 @@
 // them may be left, neither calls nor sessions nor sockets nor timers, and the heap must not have grown with them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FrameBeat } from './frame-beat.ts';
+import type { Inside } from './inside.ts';
 import { ModelEnd } from './model-end.ts';
 import { spreadOf } from './percentiles.ts';
 import { BenchCall } from './phone-end.ts';
 import { type Bench, runBench, shown } from './report.ts';
 import { StampWriter } from './stamps.ts';
 import { Subject } from './subject.ts';
+import { trunkline } from './subjects.ts';
 
 const AT_ONCE = 10;
 /** What is loaded and compiled by the first calls is no leak. */
@@ -88,7 +90,11 @@ async function measure(bench: Bench): Promise<void> {
     asked: (session, metadata) =>
       void session.speak({ stamps: new StampWriter(0), ms: 4_000, deltaMs: 200, pace: 5 }, metadata),
   });
-  const subject = await Subject.start({ modelOrigin: model.origin, maxCalls: AT_ONCE * 20, inside: true });
+  const subject = await Subject.start(trunkline, {
+    modelOrigin: model.origin,
+    maxCalls: AT_ONCE * 20,
+    probe: 'inside.ts',
+  });
   const beat = new FrameBeat();
   const wrong: string[] = [];
   const webhookMs: number[] = [];
@@ -119,7 +125,7 @@ async function measure(bench: Bench): Promise<void> {
     // The runtime's own timers come and go; one that is left is there each time.
     const looks = [];
     for (let look = 0; look < 3; look++) {
-      looks.push(await subject.inside());
+      looks.push(await subject.look<Inside>());
       await sleep(150);
     }
     const inside = {

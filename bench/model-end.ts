@@ -1,56 +1,36 @@
-// The model's end of a measurement: a Realtime server that speaks when it is told to and hears without judging. It has no
-// VAD: the measurement says when the caller speaks. Light, so that it is not what is measured; the simulator is the
-// faithful one.
+// The model's end of a measurement: a Realtime server, with TLS or without, whose sessions the measurement directs.
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
-import { StampReader, type StampWriter } from './stamps.ts';
+import { WebSocketServer } from 'ws';
+import { ModelSession, type SessionHooks } from './model-session.ts';
 
-export interface ModelEndOptions {
-  /** A session is configured. */
-  ready(session: ModelSession): void;
-  /** `response.create` came: the greeting, or a nudge. What is said is the measurement's choice; give the metadata back. */
-  asked(session: ModelSession, metadata: object | null): void;
-  /** Caller audio came and was read into `session.heard`. */
-  heard?(session: ModelSession, atMs: number): void;
-  /** The server reported what the caller had heard of an item. */
-  truncated?(session: ModelSession, itemId: string, audioEndMs: number): void;
+export interface ModelEndOptions extends SessionHooks {
+  /** Speaks TLS with this certificate; null or absent: plain. */
+  tls?: { certPem: string; keyPem: string } | null;
+  /** How long a session's opening handshake takes on top of the wire, ms. */
+  handshakeMs?: number;
 }
-
-/** One answer to be spoken. */
-export interface Speech {
-  /** Whose stamps it carries. */
-  stamps: StampWriter;
-  ms: number;
-  /** Audio per delta, ms; `ms` must be a multiple of it. */
-  deltaMs: number;
-  /** Audio produced per real time. */
-  pace: number;
-  /** Called with each delta just before it goes out. */
-  sending?(atMs: number): void;
-}
-
-interface Running {
-  responseId: string;
-  itemId: string;
-  producedMs: number;
-  speech: Speech;
-  timer: NodeJS.Timeout | undefined;
-}
-
-/** How long answers are remembered, to judge truncations by. */
-const KEPT_ITEMS = 100;
 
 export class ModelEnd {
   readonly sessions: ModelSession[] = [];
   readonly #server: Server;
-  readonly #sockets: WebSocketServer;
+  readonly #sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  readonly #scheme: string;
 
   private constructor(options: ModelEndOptions) {
-    this.#server = createServer((_request, response) => response.writeHead(426).end());
-    this.#sockets = new WebSocketServer({ server: this.#server, perMessageDeflate: false });
-    this.#sockets.on('connection', (socket) => {
-      this.sessions.push(new ModelSession(socket, this.sessions.length, options));
+    const { tls = null, handshakeMs = 0 } = options;
+    this.#scheme = tls ? 'https' : 'http';
+    this.#server = tls ? createTlsServer({ cert: tls.certPem, key: tls.keyPem }) : createServer();
+    this.#server.on('request', (_request, response) => response.writeHead(426).end());
+    this.#server.on('upgrade', (request, socket, head) => {
+      // A client that gives up during the handshake is no fault of the measurement.
+      socket.on('error', () => socket.destroy());
+      setTimeout(() => {
+        this.#sockets.handleUpgrade(request, socket, head, (open) => {
+          this.sessions.push(new ModelSession(open, this.sessions.length, options));
+        });
+      }, handshakeMs);
     });
   }
 
@@ -61,223 +41,12 @@ export class ModelEnd {
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
   }
 
   async close(): Promise<void> {
     for (const socket of this.#sockets.clients) socket.terminate();
+    this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
-
-/** One session. Owns its socket and the timer of the answer it is speaking. */
-export class ModelSession {
-  readonly number: number;
-  /** The caller's stamped audio. */
-  readonly heard = new StampReader();
-  /** Codes of the error events that the server provoked. */
-  readonly errors: string[] = [];
-  closed = false;
-  readonly #socket: WebSocket;
-  readonly #options: ModelEndOptions;
-  /** Produced length by item, of the latest items. */
-  readonly #produced = new Map<string, number>();
-  #interrupts = true;
-  #running: Running | null = null;
-  /** The item that the caller's words become. */
-  #turn = '';
-  #ids = 0;
-
-  constructor(socket: WebSocket, number: number, options: ModelEndOptions) {
-    this.#socket = socket;
-    this.number = number;
-    this.#options = options;
-    socket.on('message', (data: Buffer) => this.#receive(data, performance.now()));
-    socket.on('error', () => socket.terminate());
-    socket.on('close', () => {
-      this.closed = true;
-      this.#stop();
-    });
-    this.#send({ type: 'session.created', session: { type: 'realtime' } });
-  }
-
-  get speaking(): boolean {
-    return this.#running !== null;
-  }
-
-  /** The item being spoken, or null. */
-  get itemId(): string | null {
-    return this.#running?.itemId ?? null;
-  }
-
-  /** The caller begins to speak; an answer that is being produced stops if the session says so. Returns when it was told. */
-  callerStarts(): number {
-    this.#turn = this.#id('user');
-    const text = this.#print({
-      type: 'input_audio_buffer.speech_started',
-      audio_start_ms: this.heard.next,
-      item_id: this.#turn,
-    });
-    const atMs = performance.now();
-    this.#socket.send(text);
-    if (this.#interrupts && this.#running) this.#finish(this.#running, 'cancelled', 'turn_detected');
-    return atMs;
-  }
-
-  /** The caller's turn is over. */
-  callerStops(): void {
-    const itemId = this.#turn;
-    this.#send({ type: 'input_audio_buffer.speech_stopped', audio_end_ms: this.heard.next, item_id: itemId });
-    this.#send({ type: 'input_audio_buffer.committed', item_id: itemId, previous_item_id: null });
-    this.#send({
-      type: 'conversation.item.added',
-      previous_item_id: null,
-      item: { id: itemId, type: 'message', role: 'user', status: 'completed', content: [{ type: 'input_audio' }] },
-    });
-  }
-
-  /** Speaks one answer; the deltas go out at their planned times. Returns its item, or null when one is being spoken. */
-  speak(speech: Speech, metadata: object | null = null): string | null {
-    if (this.#running || this.closed) return null;
-    const responseId = this.#id('resp');
-    const itemId = this.#id('item');
-    const running: Running = { responseId, itemId, producedMs: 0, speech, timer: undefined };
-    this.#running = running;
-    this.#send({
-      type: 'response.created',
-      response: { id: responseId, conversation_id: 'conv', status: 'in_progress', metadata },
-    });
-    const item = { id: itemId, type: 'message', role: 'assistant', status: 'in_progress', content: [] };
-    this.#send({ type: 'response.output_item.added', response_id: responseId, output_index: 0, item });
-    this.#send({ type: 'conversation.item.added', previous_item_id: null, item });
-    const startMs = performance.now();
-    const next = (): void => {
-      if (running.producedMs >= speech.ms) return this.#finish(running, 'completed', null);
-      this.#delta(running);
-      const dueMs = startMs + running.producedMs / speech.pace;
-      running.timer = setTimeout(next, Math.max(0, dueMs - performance.now()));
-    };
-    next();
-    return itemId;
-  }
-
-  #delta(running: Running): void {
-    const { speech, responseId, itemId } = running;
-    const part = { response_id: responseId, item_id: itemId, output_index: 0, content_index: 0 };
-    const text = this.#print({
-      type: 'response.output_audio.delta',
-      ...part,
-      delta: speech.stamps.take(speech.deltaMs).toString('base64'),
-    });
-    running.producedMs += speech.deltaMs;
-    speech.sending?.(performance.now());
-    this.#socket.send(text);
-    this.#send({ type: 'response.output_audio_transcript.delta', ...part, delta: ' stamp' });
-  }
-
-  #finish(running: Running, status: 'completed' | 'cancelled', reason: string | null): void {
-    this.#stop();
-    const { responseId, itemId, producedMs } = running;
-    this.#produced.set(itemId, producedMs);
-    if (this.#produced.size > KEPT_ITEMS) this.#produced.delete(this.#produced.keys().next().value as string);
-    const item = {
-      id: itemId,
-      type: 'message',
-      role: 'assistant',
-      status: status === 'completed' ? status : 'incomplete',
-    };
-    const part = { response_id: responseId, item_id: itemId, output_index: 0, content_index: 0 };
-    this.#send({ type: 'response.output_audio.done', ...part });
-    this.#send({ type: 'response.output_item.done', response_id: responseId, output_index: 0, item });
-    this.#send({
-      type: 'response.done',
-      response: {
-        id: responseId,
-        conversation_id: 'conv',
-        status,
-        status_details: reason === null ? null : { type: status, reason },
-        output: [item],
-        usage: {
-          total_tokens: 300,
-          input_tokens: 200,
-          output_tokens: 100,
-          input_token_details: { text_tokens: 100, audio_tokens: 100, cached_tokens: 0 },
-          output_token_details: { text_tokens: 20, audio_tokens: 80 },
-        },
-      },
-    });
-  }
-
-  #stop(): void {
-    clearTimeout(this.#running?.timer);
-    this.#running = null;
-  }
-
-  #receive(data: Buffer, atMs: number): void {
-    const event = JSON.parse(data.toString()) as Record<string, unknown>;
-    switch (event['type']) {
-      case 'input_audio_buffer.append':
-        this.heard.read(Buffer.from(event['audio'] as string, 'base64'));
-        return this.#options.heard?.(this, atMs);
-      case 'session.update': {
-        const session = event['session'] as {
-          audio?: { input?: { turn_detection?: { interrupt_response?: boolean } } };
-        };
-        this.#interrupts = session.audio?.input?.turn_detection?.interrupt_response ?? true;
-        this.#send({ type: 'session.updated', session });
-        return this.#options.ready(this);
-      }
-      case 'response.create': {
-        if (this.#running) return this.#refuse('conversation_already_has_active_response', event['event_id']);
-        const response = event['response'] as { metadata?: object } | undefined;
-        return this.#options.asked(this, response?.metadata ?? null);
-      }
-      case 'response.cancel':
-        if (!this.#running) return this.#refuse('response_cancel_not_active', event['event_id']);
-        return this.#finish(this.#running, 'cancelled', 'client_cancelled');
-      case 'conversation.item.create': {
-        const item = event['item'] as { id?: string };
-        return this.#send({ type: 'conversation.item.added', item: { ...item, id: item.id ?? this.#id('item') } });
-      }
-      case 'conversation.item.truncate': {
-        const itemId = String(event['item_id']);
-        const produced = this.#running?.itemId === itemId ? this.#running.producedMs : this.#produced.get(itemId);
-        const audioEndMs = Number(event['audio_end_ms']);
-        if (produced === undefined) return this.#refuse('item_not_found', event['event_id']);
-        if (audioEndMs > produced) return this.#refuse('invalid_value', event['event_id']);
-        this.#send({
-          type: 'conversation.item.truncated',
-          item_id: itemId,
-          content_index: 0,
-          audio_end_ms: audioEndMs,
-        });
-        return this.#options.truncated?.(this, itemId, audioEndMs);
-      }
-      case 'conversation.item.delete': {
-        const itemId = String(event['item_id']);
-        if (!this.#produced.has(itemId) && this.#running?.itemId !== itemId)
-          return this.#refuse('item_not_found', event['event_id']);
-        this.#send({ type: 'conversation.item.deleted', item_id: itemId });
-        return this.#options.truncated?.(this, itemId, 0);
-      }
-      default:
-    }
-  }
-
-  #refuse(code: string, eventId: unknown): void {
-    this.errors.push(code);
-    this.#send({ type: 'error', error: { type: 'invalid_request_error', code, message: code, event_id: eventId } });
-  }
-
-  #send(event: Record<string, unknown>): void {
-    if (!this.closed) this.#socket.send(this.#print(event));
-  }
-
-  #print(event: Record<string, unknown>): string {
-    return JSON.stringify({ event_id: this.#id('event'), ...event });
-  }
-
-  #id(kind: string): string {
-    return `${kind}_${this.number}_${this.#ids++}`;
   }
 }

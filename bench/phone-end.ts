@@ -9,7 +9,7 @@ import { callParams, completedParams, newSid } from '../src/replay/call-params.t
 import { PlaybackBuffer } from '../src/replay/playback-buffer.ts';
 import { Origin } from '../src/replay/signed-request.ts';
 import { customParameters, streamAddress } from '../src/replay/stream-element.ts';
-import { frameTimestampMs, StreamMessages } from '../src/replay/stream-messages.ts';
+import { StreamMessages } from '../src/replay/stream-messages.ts';
 import { readTwiml } from '../src/replay/twiml-reader.ts';
 import type { FrameBeat } from './frame-beat.ts';
 import { StampReader, StampWriter } from './stamps.ts';
@@ -17,7 +17,10 @@ import { StampReader, StampWriter } from './stamps.ts';
 /** Whom the calls go to. */
 export interface Callee {
   origin: string;
-  authToken: string;
+  /** Signs every request; null: nothing is signed. */
+  authToken: string | null;
+  /** The voice webhook, the media stream where no webhook names it, the status callback; null: not there. */
+  paths: { voice: string | null; media: string | null; status: string | null };
 }
 
 export interface CallHooks {
@@ -39,9 +42,12 @@ export class BenchCall {
   /** When each frame was handed to the socket, by frame. */
   readonly frameSentAtMs: number[] = [];
   webhookMs = Number.NaN;
+  /** When the stream began. */
+  startedAtMs = 0;
   /** What went wrong, by the first thing that did; null while nothing has. */
   wrong: string | null = null;
-  readonly #callee: Callee;
+  readonly #paths: Callee['paths'];
+  readonly #publicUrl: string;
   readonly #beat: FrameBeat;
   readonly #hooks: CallHooks;
   readonly #origin: Origin;
@@ -49,7 +55,6 @@ export class BenchCall {
   readonly #stamps: StampWriter;
   #socket: WebSocket | null = null;
   #messages: StreamMessages | null = null;
-  #startMs = 0;
   #stopFrames: () => void = () => {};
   #cancelEcho: Cancel | undefined;
   #hungUp = false;
@@ -57,12 +62,19 @@ export class BenchCall {
 
   constructor(number: number, callee: Callee, beat: FrameBeat, hooks: CallHooks = {}) {
     this.number = number;
-    this.#callee = callee;
+    this.#paths = callee.paths;
+    this.#publicUrl = callee.origin;
     this.#beat = beat;
     this.#hooks = hooks;
     this.#stamps = new StampWriter(number);
     const { origin, authToken } = callee;
-    this.#origin = new Origin({ clock: realClock, server: origin, publicUrl: origin, authToken, sign: 'good' });
+    this.#origin = new Origin({
+      clock: realClock,
+      server: origin,
+      publicUrl: origin,
+      authToken: authToken ?? '',
+      sign: authToken === null ? 'none' : 'good',
+    });
   }
 
   get framesSent(): number {
@@ -71,15 +83,17 @@ export class BenchCall {
 
   /** Asks the voice webhook; the media stream's address and parameters, or null with `wrong` set. */
   async dial(): Promise<{ address: URL; parameters: Record<string, string> } | null> {
+    const { voice, media } = this.#paths;
+    if (voice === null) return { address: this.#origin.resolve(media ?? '/'), parameters: {} };
     const headers = { 'I-Twilio-Idempotency-Token': randomUUID() };
     const params = callParams(this.#identity, 'ringing');
-    const reply = await this.#origin.ask(this.#origin.resolve('/voice'), params, { headers });
+    const reply = await this.#origin.ask(this.#origin.resolve(voice), params, { headers });
     this.webhookMs = reply.ms;
     if (reply.status !== 200) return this.#failed(`the webhook was answered with ${reply.status}`);
     const connect = readTwiml(reply.body, reply.contentType).find((verb) => verb.name === 'Connect');
     const stream = connect?.children.find((child) => child.name === 'Stream');
     const address =
-      stream && streamAddress(stream, this.#callee.origin, this.#origin, (_code, why) => void this.#failed(why));
+      stream && streamAddress(stream, this.#publicUrl, this.#origin, (_code, why) => void this.#failed(why));
     if (!stream || !address) return this.#failed('the TwiML names no stream');
     return { address, parameters: customParameters(stream) };
   }
@@ -89,7 +103,8 @@ export class BenchCall {
     const streamSid = newSid('MZ');
     const { callSid, accountSid } = this.#identity;
     this.#messages = new StreamMessages({ accountSid, callSid, streamSid });
-    const socket = new WebSocket(address.href.replace(/^http/, 'ws'), {
+    // TLS towards the carrier is the business of a proxy in front, or of nobody on one machine.
+    const socket = new WebSocket(address.href.replace(/^(?:https?|wss?):/, 'ws:'), {
       headers: { 'User-Agent': 'Twilio.TmeWs/1.0', ...this.#origin.headers(address.href, {}) },
       perMessageDeflate: false,
       handshakeTimeout: 5_000,
@@ -113,7 +128,7 @@ export class BenchCall {
 
   /** Begins the stream: `connected`, `start`, and a frame every 20 ms. */
   start(parameters: Record<string, string>): void {
-    this.#startMs = performance.now();
+    this.startedAtMs = performance.now();
     this.#write((messages) => messages.connected());
     this.#write((messages) => messages.start(parameters));
     this.#stopFrames = this.#beat.add(this.number, () => this.#frame());
@@ -155,16 +170,17 @@ export class BenchCall {
 
   /** The carrier's last status callback. */
   async tellCompleted(): Promise<void> {
+    if (this.#paths.status === null) return;
     const params = { ...callParams(this.#identity, 'completed'), ...completedParams(1_000, Date.now()) };
-    const { status } = await this.#origin.ask(this.#origin.resolve('/voice/status'), params);
-    if (status !== 204) this.#failed(`the status callback was answered with ${status}`);
+    const { status } = await this.#origin.ask(this.#origin.resolve(this.#paths.status), params);
+    if (status < 200 || status > 299) this.#failed(`the status callback was answered with ${status}`);
   }
 
   #frame(): void {
     const index = this.frameSentAtMs.length;
     const bytes = this.#stamps.take(FRAME_MS);
     this.#write((messages) => {
-      const text = messages.media(frameTimestampMs(FIRST_TIMESTAMP_MS, index), bytes);
+      const text = messages.media(FIRST_TIMESTAMP_MS + index * FRAME_MS, bytes);
       this.frameSentAtMs.push(performance.now());
       return text;
     });
@@ -176,7 +192,7 @@ export class BenchCall {
       media?: { payload: string };
       mark?: { name: string };
     };
-    const streamMs = atMs - this.#startMs;
+    const streamMs = atMs - this.startedAtMs;
     this.#echoDue(streamMs);
     if (message.event === 'media' && message.media) {
       const bytes = Buffer.from(message.media.payload, 'base64');
@@ -206,7 +222,9 @@ export class BenchCall {
     this.#cancelEcho = undefined;
     const dueMs = this.playback.nextMarkDueMs;
     if (dueMs === undefined) return;
-    this.#cancelEcho = realClock.at(this.#startMs + dueMs, () => this.#echoDue(performance.now() - this.#startMs));
+    this.#cancelEcho = realClock.at(this.startedAtMs + dueMs, () =>
+      this.#echoDue(performance.now() - this.startedAtMs),
+    );
   }
 
   #write(print: (messages: StreamMessages) => string): void {

@@ -35,6 +35,12 @@ export class StampWriter {
   }
 }
 
+/** Milliseconds of one line, `to` excluded. */
+export interface Range {
+  from: number;
+  to: number;
+}
+
 /** Reads one stream of stamped audio and keeps account of every millisecond. */
 export class StampReader {
   /** The line that the first stamp named; null before it. */
@@ -49,12 +55,13 @@ export class StampReader {
   strays = 0;
   /** Bytes that are no stamp: silence filled in, or damage. */
   foreignBytes = 0;
-  readonly #missing = new Set<number>();
+  /** Milliseconds that were passed over and have not come, as rising ranges. */
+  readonly missingRanges: Range[] = [];
   #rest: Buffer = Buffer.alloc(0);
 
-  /** Milliseconds that were passed over and have not come. */
+  /** How many milliseconds are missing. */
   get missing(): number {
-    return this.#missing.size;
+    return this.missingRanges.reduce((sum, { from, to }) => sum + to - from, 0);
   }
 
   /** The line of the newest stamp, whatever line this stream belongs to. */
@@ -80,10 +87,23 @@ export class StampReader {
     this.line ??= line;
     if (line !== this.line) this.strays++;
     else if (n >= this.next) {
-      for (let lost = this.next; lost < n; lost++) this.#missing.add(lost);
+      if (n > this.next) this.missingRanges.push({ from: this.next, to: n });
       this.next = n + 1;
-    } else if (this.#missing.delete(n)) this.disordered++;
+    } else if (this.#found(n)) this.disordered++;
     else this.repeated++;
+  }
+
+  /** Takes a millisecond out of the missing ones; false when it was not among them. */
+  #found(n: number): boolean {
+    const at = this.missingRanges.findLastIndex(({ from, to }) => from <= n && n < to);
+    const range = this.missingRanges[at];
+    if (!range) return false;
+    const left = [
+      { from: range.from, to: n },
+      { from: n + 1, to: range.to },
+    ].filter(({ from, to }) => from < to);
+    this.missingRanges.splice(at, 1, ...left);
+    return true;
   }
 }
 

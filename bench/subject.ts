@@ -1,82 +1,81 @@
-// What is measured: the product as its own process, started by the arguments of `npm start`, with everything on.
-// Owns the process and the temporary folder of its data; both are gone after `stop`.
+// What is measured, as a process of its own. Owns the process and the temporary folder of its data; both are gone after
+// `stop`, and after an end of this process that nobody planned.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Inside } from './inside.ts';
+import { pathToFileURL } from 'node:url';
 import { cpuMs, descriptors, memoryKib } from './machine.ts';
+import type { Callee } from './phone-end.ts';
 import { Samples } from './prometheus.ts';
+import type { SubjectSpec } from './subject-spec.ts';
 
 export interface SubjectOptions {
   /** API root of the model, e.g. http://127.0.0.1:4000/v1 */
   modelOrigin: string;
   maxCalls: number;
-  /** Loads inside.ts, which costs a little time per socket and timer. */
-  inside?: boolean;
+  /** What the subject is to trust beside the system's authorities, PEM file. */
+  caFile?: string | null;
+  /** Loaded into the process before its own code: `probe.ts` (costs next to nothing) or `inside.ts` (counts handles). */
+  probe?: 'probe.ts' | 'inside.ts' | null;
 }
 
-const ROOT = join(import.meta.dirname, '..');
 const READY_WITHIN_MS = 20_000;
+const POLL_MS = 10;
 const STOP_WITHIN_MS = 10_000;
 const ASK_WITHIN_MS = 5_000;
 
-export class Subject {
+export class Subject implements Callee {
+  readonly spec: SubjectSpec;
   readonly origin: string;
-  readonly authToken: string;
+  /** From the spawn to readiness. */
+  startUpMs = Number.NaN;
   readonly #child: ChildProcess;
   readonly #folder: string;
-  readonly #kill = (): void => void this.#child.kill('SIGKILL');
+  readonly #clean = (): void => {
+    this.#child.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  };
 
-  private constructor(child: ChildProcess, origin: string, authToken: string, folder: string) {
+  private constructor(spec: SubjectSpec, child: ChildProcess, origin: string, folder: string) {
+    this.spec = spec;
     this.#child = child;
     this.origin = origin;
-    this.authToken = authToken;
     this.#folder = folder;
-    // Whatever becomes of the measurement, no server of it is left.
-    process.once('exit', this.#kill);
+    process.once('exit', this.#clean);
   }
 
   /** Starts a server and waits until it is ready. */
-  static async start({ modelOrigin, maxCalls, inside = false }: SubjectOptions): Promise<Subject> {
+  static async start(spec: SubjectSpec, options: SubjectOptions): Promise<Subject> {
+    const { modelOrigin, maxCalls, caFile = null, probe = null } = options;
     const folder = mkdtempSync(join(tmpdir(), 'trunkline-bench-'));
-    const origin = `http://127.0.0.1:${await freePort()}`;
-    const authToken = 'bench-token';
+    const port = await freePort();
+    const dataDir = mkdtempSync(join(folder, 'data-'));
+    const { command, args, env, cwd } = await spec.start({ modelOrigin, caFile, port, dataDir, maxCalls });
     const log = openSync(join(folder, 'log'), 'w');
-    // For whoever looks where the time goes: BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=/tmp/prof" node bench/load.ts
-    const nodeArgs = process.env['BENCH_NODE_ARGS']?.split(' ') ?? [];
-    const probe = inside ? ['--expose-gc', '--import', join(ROOT, 'bench', 'inside.ts')] : [];
-    const child = spawn(process.execPath, [...nodeArgs, ...probe, ...startArguments()], {
-      // An empty folder: a developer's .env has no say in a measurement.
-      cwd: folder,
+    const startMs = performance.now();
+    const child = spawn(command, args, {
+      cwd,
       env: {
         PATH: process.env['PATH'],
-        PORT: new URL(origin).port,
-        HOST: '127.0.0.1',
-        PUBLIC_URL: origin,
-        TWILIO_AUTH_TOKEN: authToken,
-        OPENAI_BASE_URL: modelOrigin,
-        OPENAI_API_KEY: 'x',
-        AGENTS_DIR: join(ROOT, 'bench', 'agents'),
-        DATA_DIR: join(folder, 'data'),
-        MAX_CONCURRENT_CALLS: `${maxCalls}`,
-        IDLE_TIMEOUT_SECONDS: '120',
-        DRAIN_SECONDS: '2',
-        LOG_LEVEL: 'info',
+        ...(caFile === null ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
+        ...nodeOptions(probe),
+        ...env,
       },
-      stdio: ['ignore', log, log, ...(inside ? (['ipc'] as const) : [])],
+      stdio: ['ignore', log, log, ...(probe === null ? [] : (['ipc'] as const))],
     });
     closeSync(log);
-    const subject = new Subject(child, origin, authToken, folder);
+    const subject = new Subject(spec, child, `http://127.0.0.1:${port}`, folder);
     try {
       await subject.#ready();
+      subject.startUpMs = performance.now() - startMs;
     } catch (error) {
-      const said = readFileSync(join(folder, 'log'), 'utf8').slice(-2_000);
+      const said = subject.#said();
       await subject.stop();
-      throw new Error(`the server did not start: ${String(error)}\n${said}`, { cause: error });
+      throw new Error(`${spec.name} did not start: ${String(error)}\n${said}`, { cause: error });
     }
     return subject;
   }
@@ -87,6 +86,15 @@ export class Subject {
 
   get alive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get authToken(): string | null {
+    return this.spec.authToken;
+  }
+
+  get paths(): Callee['paths'] {
+    const { voicePath, mediaPath, statusPath } = this.spec;
+    return { voice: voicePath, media: mediaPath, status: statusPath };
   }
 
   cpuMs = (): number => cpuMs(this.pid);
@@ -100,11 +108,12 @@ export class Subject {
     return new Samples(await response.text());
   }
 
-  /** What the server has inside; only with `inside: true`. */
-  async inside(): Promise<Inside> {
+  /** What the probe that was loaded has to tell. @throws Error with the server's last words when it is gone */
+  async look<Reading>(): Promise<Reading> {
+    if (!this.alive) throw new Error(`${this.spec.name} ended with ${this.#ending}: ${this.#said()}`);
     const answer = once(this.#child, 'message', { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
     this.#child.send('?');
-    return (await answer)[0] as Inside;
+    return (await answer)[0] as Reading;
   }
 
   /** Waits until no call lives, at most `withinMs`; says how many still do. */
@@ -133,35 +142,61 @@ export class Subject {
     if (this.alive) {
       const gone = once(this.#child, 'exit');
       this.#child.kill('SIGTERM');
-      const timer = setTimeout(this.#kill, STOP_WITHIN_MS);
+      const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_WITHIN_MS);
       await gone;
       clearTimeout(timer);
     }
-    process.removeListener('exit', this.#kill);
-    rmSync(this.#folder, { recursive: true, force: true });
+    process.removeListener('exit', this.#clean);
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
     return this.#child.exitCode === 0;
   }
 
+  get #ending(): string {
+    return `${this.#child.exitCode ?? this.#child.signalCode}`;
+  }
+
+  /** The end of its log. */
+  #said(): string {
+    return readFileSync(join(this.#folder, 'log'), 'utf8').slice(-2_000);
+  }
+
   async #ready(): Promise<void> {
-    for (let waitedMs = 0; waitedMs < READY_WITHIN_MS; waitedMs += 50) {
-      if (!this.alive) throw new Error(`ended with ${this.#child.exitCode ?? this.#child.signalCode}`);
-      const ok = await fetch(`${this.origin}/readyz`, { headers: { connection: 'close' } }).then(
-        (response) => response.ok,
-        () => false,
-      );
-      if (ok) return;
-      await sleep(50);
+    const { readyPath } = this.spec;
+    for (const startMs = performance.now(); performance.now() - startMs < READY_WITHIN_MS; ) {
+      if (!this.alive) throw new Error(`ended with ${this.#ending}`);
+      if (await (readyPath === null ? takesConnections(this.origin) : answersWell(this.origin + readyPath))) return;
+      await sleep(POLL_MS);
     }
     throw new Error(`not ready within ${READY_WITHIN_MS} ms`);
   }
 }
 
-/** What `npm start` gives to Node, flags included, with paths that hold in any folder. */
-function startArguments(): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
-  const [command, ...args] = scripts.start.replace(/^exec /, '').split(' ');
-  if (command !== 'node') throw new Error(`npm start is expected to start node, not ${command}`);
-  return args.map((arg) => (arg.startsWith('src/') ? join(ROOT, arg) : arg));
+/** For whoever looks where the time goes: BENCH_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=/tmp/prof" node bench/load.ts */
+function nodeOptions(probe: string | null): { NODE_OPTIONS?: string } {
+  const own = process.env['BENCH_NODE_OPTIONS'];
+  const options = [
+    ...(own === undefined ? [] : [own]),
+    ...(probe === null ? [] : [`--import=${pathToFileURL(join(import.meta.dirname, probe)).href}`]),
+  ];
+  return options.length === 0 ? {} : { NODE_OPTIONS: options.join(' ') };
+}
+
+const answersWell = (url: string): Promise<boolean> =>
+  fetch(url, { headers: { connection: 'close' } }).then(
+    (response) => response.ok,
+    () => false,
+  );
+
+function takesConnections(origin: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+    const settle = (taken: boolean): void => {
+      socket.destroy();
+      resolve(taken);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+  });
 }
 
 function parsed(line: string): { level?: unknown; msg?: unknown } {
@@ -172,6 +207,7 @@ function parsed(line: string): { level?: unknown; msg?: unknown } {
   }
 }
 
+/** A port that is free now. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
