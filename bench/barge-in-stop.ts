@@ -3,7 +3,7 @@
 // measures.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesToMs } from '../src/audio/mulaw.ts';
-import { seededRandom } from '../src/replay/seeded-random.ts';
+import { seededRandom } from '../src/phone/seeded-random.ts';
 import { bottleneck, watchCpu } from './cpu-watch.ts';
 import { FrameBeat } from './frame-beat.ts';
 import { ModelEnd } from './model-end.ts';

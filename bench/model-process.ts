@@ -1,5 +1,5 @@
 // The process at the model's end of a measurement: a Realtime server whose sessions follow the conversation's script.
-import { seededRandom } from '../src/replay/seeded-random.ts';
+import { seededRandom } from '../src/phone/seeded-random.ts';
 import type { ModelBooks } from './books.ts';
 import { Conversation, type Script } from './conversation.ts';
 import { answerParent } from './end-process.ts';

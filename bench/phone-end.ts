@@ -1,16 +1,16 @@
 // The carrier's end of a measurement: many light calls over one beat. Each follows the whole contract (signed webhook,
 // TwiML, signed upgrade, frames, play buffer, marks, clear, status callback) but keeps nothing it does not need; the
-// faithful phone is src/replay/phone.ts.
+// faithful phone is src/phone/phone.ts.
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { FRAME_MS } from '../src/audio/mulaw.ts';
 import { type Cancel, realClock } from '../src/clock.ts';
-import { callParams, completedParams, newSid } from '../src/replay/call-params.ts';
-import { PlaybackBuffer } from '../src/replay/playback-buffer.ts';
-import { Origin } from '../src/replay/signed-request.ts';
-import { customParameters, streamAddress } from '../src/replay/stream-element.ts';
-import { StreamMessages } from '../src/replay/stream-messages.ts';
-import { readTwiml } from '../src/replay/twiml-reader.ts';
+import { callParams, completedParams, newSid } from '../src/phone/call-params.ts';
+import { PlaybackBuffer } from '../src/phone/playback-buffer.ts';
+import { Origin } from '../src/phone/signed-request.ts';
+import { customParameters, streamAddress } from '../src/phone/stream-element.ts';
+import { StreamMessages } from '../src/phone/stream-messages.ts';
+import { readTwiml } from '../src/phone/twiml-reader.ts';
 import type { FrameBeat } from './frame-beat.ts';
 import { StampReader, StampWriter } from './stamps.ts';
 

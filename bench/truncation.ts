@@ -1,6 +1,6 @@
 // How exactly the model learns what was heard: every race of an interruption in virtual time, many seeds, against the exact
 // play buffer. The call core, the Realtime dialogue and their shells are the real ones; only time and wires are not.
-import { seededRandom } from '../src/replay/seeded-random.ts';
+import { seededRandom } from '../src/phone/seeded-random.ts';
 import { races, runRace } from '../test/support/races.ts';
 import { spreadOf } from './percentiles.ts';
 import { type Bench, runBench, shown } from './report.ts';

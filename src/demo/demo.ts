@@ -12,7 +12,7 @@ import { type Config, readConfig } from '../config.ts';
 import { TrunklineError } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import type { CallRecord } from '../record/call-record.ts';
-import { demoCaller } from '../replay/demo-caller.ts';
+import { demoCaller } from '../phone/demo-caller.ts';
 import { foldTape } from '../replay/fold.ts';
 import { wrap } from '../replay/text-layout.ts';
 import { type BothEnds, WatchedCalls } from '../replay/watched-calls.ts';

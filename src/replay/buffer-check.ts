@@ -4,7 +4,7 @@ import { BYTES_PER_MS } from '../audio/mulaw.ts';
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent } from '../call/event.ts';
 import type { Onlooker } from '../call/feed.ts';
-import type { PhoneResult } from './phone-result.ts';
+import type { PhoneResult } from '../phone/phone-result.ts';
 
 /** One utterance that was stopped while it sounded. */
 export interface CheckedStop {

@@ -5,7 +5,7 @@ import type { CallRecord, ToolRecord, Turn } from '../record/call-record.ts';
 import type { CheckedStop } from './buffer-check.ts';
 import type { AnswerLatency, BargeIn, CallResult, DeadAir, ResultTool, ResultTurn, Span } from './call-result.ts';
 import { soundSpans } from './loudness.ts';
-import type { PhoneResult } from './phone-result.ts';
+import type { PhoneResult } from '../phone/phone-result.ts';
 
 export interface MeasuredCall {
   /** The file that was replayed. */

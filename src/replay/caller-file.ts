@@ -6,7 +6,7 @@ import { checkYaml } from '../yaml/check.ts';
 import type { YamlSource } from '../yaml/source.ts';
 import { type CallerYaml, callerSchema, type NetworkYaml } from './caller-schema.ts';
 import { stepsOf } from './caller-steps.ts';
-import { type CallerStep, type CallerTrack, cutClip } from './caller-track.ts';
+import { type CallerStep, type CallerTrack, cutClip } from '../phone/caller-track.ts';
 import { checkExpected, type Expectation, expectationIn, readYaml } from './expect-file.ts';
 import { fileFault, InputError } from './replay-fault.ts';
 import { readRecording, soxLine } from './replay-wav.ts';

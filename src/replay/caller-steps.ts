@@ -1,7 +1,7 @@
 // The timeline of a caller file as steps of a track: which keys go together, and what a step waits for that names nothing.
 import type { YamlSource } from '../yaml/source.ts';
 import type { CallerYaml, StepYaml } from './caller-schema.ts';
-import { type CallerStep, type Cue, KEY_MS } from './caller-track.ts';
+import { type CallerStep, type Cue, KEY_MS } from '../phone/caller-track.ts';
 
 /** A caller speaks when the agent has been silent for so long, unless the file says otherwise. */
 const DEFAULT_SILENCE_MS = 700;

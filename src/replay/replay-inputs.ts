@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseTape, type Tape, TapeError } from '../tape/tape.ts';
 import { type CallerFile, HANG_UP_WHEN_SILENT, loadCaller } from './caller-file.ts';
-import { trackFromTimeline } from './caller-track.ts';
+import { trackFromTimeline } from '../phone/caller-track.ts';
 import { fileFault, InputError } from './replay-fault.ts';
 import { isWav, readRecording } from './replay-wav.ts';
 

@@ -3,8 +3,8 @@ import { readConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { type Server, startServer } from '../server.ts';
 import { loadScript, type ScriptedSessions } from '../simulator/script-file.ts';
-import { type PhoneCall, placeCall } from './phone.ts';
-import type { PhoneOptions } from './phone-options.ts';
+import { type PhoneCall, placeCall } from '../phone/phone.ts';
+import type { PhoneOptions } from '../phone/phone-options.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import { type BothEnds, WatchedCalls } from './watched-calls.ts';
 

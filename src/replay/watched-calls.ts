@@ -5,9 +5,9 @@ import { realClock } from '../clock.ts';
 import type { CallRecord } from '../record/call-record.ts';
 import type { Server } from '../server.ts';
 import { BufferCheck, type CheckedStop } from './buffer-check.ts';
-import { type PhoneCall, placeCall } from './phone.ts';
-import type { PhoneOptions } from './phone-options.ts';
-import type { PhoneResult } from './phone-result.ts';
+import { type PhoneCall, placeCall } from '../phone/phone.ts';
+import type { PhoneOptions } from '../phone/phone-options.ts';
+import type { PhoneResult } from '../phone/phone-result.ts';
 
 export interface WatchedCall {
   call: PhoneCall;

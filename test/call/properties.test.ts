@@ -5,7 +5,7 @@ import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent, UnstampedEvent } from '../../src/call/event.ts';
 import { step } from '../../src/call/machine.ts';
 import { admittedCall, type CallState } from '../../src/call/state.ts';
-import { seededRandom } from '../../src/replay/seeded-random.ts';
+import { seededRandom } from '../../src/phone/seeded-random.ts';
 import { deepFreeze } from '../support/deep-freeze.ts';
 import { testPolicy, VirtualLine } from '../support/virtual-line.ts';
 

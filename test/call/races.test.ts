@@ -1,7 +1,7 @@
 // The races of an interruption, each over constant delays and jitter, with the server or us stopping the answer. The truth
 // is an exact play buffer behind the network; every item the caller did not hear whole must be cut where it was cut there.
 import { describe, expect, test } from 'vitest';
-import { seededRandom } from '../../src/replay/seeded-random.ts';
+import { seededRandom } from '../../src/phone/seeded-random.ts';
 import { type Race, races, runRace } from '../support/races.ts';
 import type { VirtualLineOptions } from '../support/virtual-line.ts';
 

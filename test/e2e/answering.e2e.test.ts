@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import { FRAME_BYTES, msToBytes } from '../../src/audio/mulaw.ts';
 import { readWav } from '../../src/audio/wav.ts';
-import { cutClip, readClip } from '../../src/replay/caller-track.ts';
+import { cutClip, readClip } from '../../src/phone/caller-track.ts';
 import { clip } from '../../src/simulator/clips.ts';
 import type { Script } from '../../src/simulator/script.ts';
 import { mediaUrl, post, question, webhookParams, within, withE2e } from '../support/e2e.ts';

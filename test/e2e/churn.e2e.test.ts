@@ -2,7 +2,7 @@
 import { createHook } from 'node:async_hooks';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import type { PhoneCall } from '../../src/replay/phone.ts';
+import type { PhoneCall } from '../../src/phone/phone.ts';
 import { startE2e } from '../support/e2e.ts';
 
 const CALLS = 500;

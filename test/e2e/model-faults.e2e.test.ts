@@ -3,8 +3,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FRAME_BYTES, silence } from '../../src/audio/mulaw.ts';
 import type { AgentUtterance, CallRecord } from '../../src/record/call-record.ts';
-import type { PhoneCall } from '../../src/replay/phone.ts';
-import type { PhoneResult } from '../../src/replay/phone-result.ts';
+import type { PhoneCall } from '../../src/phone/phone.ts';
+import type { PhoneResult } from '../../src/phone/phone-result.ts';
 import { clip } from '../../src/simulator/clips.ts';
 import type { Garbage, SessionOptions } from '../../src/simulator/options.ts';
 import type { Answer, Script } from '../../src/simulator/script.ts';

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
-import type { CallerStep } from '../../src/replay/caller-track.ts';
+import type { CallerStep } from '../../src/phone/caller-track.ts';
 import { measureCall } from '../../src/replay/call-measure.ts';
 import { loadScript } from '../../src/simulator/script-file.ts';
 import { interruption, question, recorded, sampleAgent, withE2e } from '../support/e2e.ts';

@@ -2,8 +2,8 @@
 // notice. Every refusal is one count and one line in the log.
 import { describe, expect, test, vi } from 'vitest';
 import { type Clock, realClock } from '../../src/clock.ts';
-import { newSid } from '../../src/replay/call-params.ts';
-import type { PhoneCall } from '../../src/replay/phone.ts';
+import { newSid } from '../../src/phone/call-params.ts';
+import type { PhoneCall } from '../../src/phone/phone.ts';
 import type { Script } from '../../src/simulator/script.ts';
 import {
   type ByHand,

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { msToBytes } from '../../src/audio/mulaw.ts';
 import type { CallRecord } from '../../src/record/call-record.ts';
 import { type MeasuredCall, measureCall } from '../../src/replay/call-measure.ts';
-import type { PhoneResult } from '../../src/replay/phone-result.ts';
-import { overlay } from '../../src/replay/playback-buffer.ts';
+import type { PhoneResult } from '../../src/phone/phone-result.ts';
+import { overlay } from '../../src/phone/playback-buffer.ts';
 import { idleLine, voice } from './synthetic-line.ts';
 
 type Stretch = readonly [fromMs: number, toMs: number];

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { levelDbfs, msToBytes } from '../../src/audio/mulaw.ts';
 import type { Span } from '../../src/replay/call-result.ts';
-import { CallerLine } from '../../src/replay/caller-line.ts';
-import { readClip } from '../../src/replay/caller-track.ts';
+import { CallerLine } from '../../src/phone/caller-line.ts';
+import { readClip } from '../../src/phone/caller-track.ts';
 import { soundSpans } from '../../src/replay/loudness.ts';
-import { overlay } from '../../src/replay/playback-buffer.ts';
+import { overlay } from '../../src/phone/playback-buffer.ts';
 import { idleLine, voice } from './synthetic-line.ts';
 
 interface Clip {

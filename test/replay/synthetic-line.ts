@@ -1,6 +1,6 @@
 // Sound with known truth for the tests of measurements: an idle line, and a voice-like sound to lay on it.
 import { encodeSample, msToBytes } from '../../src/audio/mulaw.ts';
-import { seededRandom } from '../../src/replay/seeded-random.ts';
+import { seededRandom } from '../../src/phone/seeded-random.ts';
 
 const QUIETEST = [0x7e, 0x7f, 0xfe, 0xff];
 

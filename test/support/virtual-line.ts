@@ -11,7 +11,7 @@ import type { AudioChunk } from '../../src/audio/chunk.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../../src/carrier/carrier.ts';
 import type { DialogueConfig } from '../../src/realtime/openai/dialogue-state.ts';
 import { OpenAiSession } from '../../src/realtime/openai/session.ts';
-import { PlaybackBuffer } from '../../src/replay/playback-buffer.ts';
+import { PlaybackBuffer } from '../../src/phone/playback-buffer.ts';
 import { readStamps } from '../../src/simulator/stamp.ts';
 import type { ToolOutcome } from '../../src/tools/tool.ts';
 import { FakeClock } from './fake-clock.ts';

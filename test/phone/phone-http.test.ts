@@ -1,8 +1,8 @@
 // The phone's HTTP side against a stand-in server: signatures, TwiML, callbacks.
 import twilio from 'twilio';
 import { afterEach, describe, expect, test } from 'vitest';
-import { placeCall } from '../../src/replay/phone.ts';
-import type { PhoneOptions } from '../../src/replay/phone-options.ts';
+import { placeCall } from '../../src/phone/phone.ts';
+import type { PhoneOptions } from '../../src/phone/phone-options.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { connectTo, type FormPost, type StandIn, type StandInOptions, standIn } from './stand-in-server.ts';
 

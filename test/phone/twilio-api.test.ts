@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import twilio from 'twilio';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type PhoneCall, placeCall } from '../../src/replay/phone.ts';
-import { newSid } from '../../src/replay/call-params.ts';
-import { type ApiFaults, startTwilioApi, type TwilioApi } from '../../src/replay/twilio-api.ts';
+import { type PhoneCall, placeCall } from '../../src/phone/phone.ts';
+import { newSid } from '../../src/phone/call-params.ts';
+import { type ApiFaults, startTwilioApi, type TwilioApi } from '../../src/phone/twilio-api.ts';
 import { connectTo, type StandIn, standIn } from './stand-in-server.ts';
 
 const TOKEN = 'b1946ac92492d2347c6235b4d2611184';

@@ -1,6 +1,6 @@
 // How strictly the server's messages are judged.
 import { describe, expect, test } from 'vitest';
-import { readServerMessage } from '../../src/replay/server-message.ts';
+import { readServerMessage } from '../../src/phone/server-message.ts';
 
 const SID = 'MZ0123456789abcdef0123456789abcdef';
 const read = (message: unknown) => readServerMessage(Buffer.from(JSON.stringify(message)), false, SID);

@@ -1,6 +1,6 @@
 // Which TwiML is read, and which is refused with what code.
 import { expect, test } from 'vitest';
-import { readTwiml, TwimlError } from '../../src/replay/twiml-reader.ts';
+import { readTwiml, TwimlError } from '../../src/phone/twiml-reader.ts';
 
 const codeOf = (body: string, type = 'text/xml'): number | undefined => {
   try {

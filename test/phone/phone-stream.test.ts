@@ -3,9 +3,9 @@ import twilio from 'twilio';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readWav } from '../../src/audio/wav.ts';
 import { type Clock, realClock } from '../../src/clock.ts';
-import { trackFromTimeline } from '../../src/replay/caller-track.ts';
-import { type PhoneCall, placeCall } from '../../src/replay/phone.ts';
-import type { PhoneOptions } from '../../src/replay/phone-options.ts';
+import { trackFromTimeline } from '../../src/phone/caller-track.ts';
+import { type PhoneCall, placeCall } from '../../src/phone/phone.ts';
+import type { PhoneOptions } from '../../src/phone/phone-options.ts';
 import { connectTo, type ServerSide, type StandIn, type StandInOptions, standIn } from './stand-in-server.ts';
 
 const TOKEN = 'b1946ac92492d2347c6235b4d2611184';

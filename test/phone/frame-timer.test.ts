@@ -1,7 +1,7 @@
 // The 20 ms beat under late timers and held frames.
 import { expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { FrameTimer } from '../../src/replay/frame-timer.ts';
+import { FrameTimer } from '../../src/phone/frame-timer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 /** A clock whose timers all fire late. */

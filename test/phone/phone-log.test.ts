@@ -1,9 +1,9 @@
 // The log of a call: what is in it, in which order, and what must never be.
 import { afterEach, expect, test } from 'vitest';
-import { placeCall } from '../../src/replay/phone.ts';
-import { PhoneLog } from '../../src/replay/phone-log.ts';
+import { placeCall } from '../../src/phone/phone.ts';
+import { PhoneLog } from '../../src/phone/phone-log.ts';
 import { connectTo, type ServerSide, type StandIn, standIn } from './stand-in-server.ts';
-import { voice } from './synthetic-line.ts';
+import { voice } from '../replay/synthetic-line.ts';
 
 const TOKEN = 'b1946ac92492d2347c6235b4d2611184';
 let server: StandIn;

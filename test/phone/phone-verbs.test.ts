@@ -3,11 +3,11 @@ import twilio from 'twilio';
 import { afterEach, describe, expect, test } from 'vitest';
 import { writeWav } from '../../src/audio/wav.ts';
 import { soundSpans } from '../../src/replay/loudness.ts';
-import { placeCall } from '../../src/replay/phone.ts';
-import type { PhoneOptions } from '../../src/replay/phone-options.ts';
-import { spokenMs } from '../../src/replay/verb-sound.ts';
+import { placeCall } from '../../src/phone/phone.ts';
+import type { PhoneOptions } from '../../src/phone/phone-options.ts';
+import { spokenMs } from '../../src/phone/verb-sound.ts';
 import { connectTo, type FormPost, type StandIn, type StandInOptions, standIn } from './stand-in-server.ts';
-import { voice } from './synthetic-line.ts';
+import { voice } from '../replay/synthetic-line.ts';
 
 const TOKEN = 'b1946ac92492d2347c6235b4d2611184';
 const PUBLIC = 'https://voice.example.com';

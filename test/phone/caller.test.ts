@@ -1,11 +1,11 @@
 // The caller's side: the line's sound, tracks, cues, and the demo caller in a conversation without sockets.
 import { describe, expect, test } from 'vitest';
 import { writeWav } from '../../src/audio/wav.ts';
-import { CallerLine } from '../../src/replay/caller-line.ts';
-import { CallerScript, type CallerView } from '../../src/replay/caller-script.ts';
-import { type Cue, renderTrack, trackFromTimeline, trackFromWav } from '../../src/replay/caller-track.ts';
-import { demoCaller } from '../../src/replay/demo-caller.ts';
-import { PlaybackBuffer } from '../../src/replay/playback-buffer.ts';
+import { CallerLine } from '../../src/phone/caller-line.ts';
+import { CallerScript, type CallerView } from '../../src/phone/caller-script.ts';
+import { type Cue, renderTrack, trackFromTimeline, trackFromWav } from '../../src/phone/caller-track.ts';
+import { demoCaller } from '../../src/phone/demo-caller.ts';
+import { PlaybackBuffer } from '../../src/phone/playback-buffer.ts';
 
 const audio = (ms: number, byte = 0x55): Buffer => Buffer.alloc(ms * 8, byte);
 
