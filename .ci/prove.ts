@@ -1,13 +1,13 @@
 // `npm run prove`: every measurement that the product's claims rest on, one after the other, each as a process of its own;
-// then docs/measurements/prove.md and .json with commit, date and machine. `--short` takes seconds and writes only on
-// request (`--out FOLDER`); names (`truncation load`) run only those.
+// then docs/measurements/prove.md and .json with commit, date and machine of each. Names (`truncation load`) run only those
+// and leave the others as they were. `--short` takes seconds and writes only on request (`--out FOLDER`).
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { machine } from '../bench/machine.ts';
+import { type Machine, machine } from '../bench/machine.ts';
 import { markdown, type Report } from '../bench/report.ts';
 import { ROOT, treeFiles } from './tree.ts';
 
@@ -15,6 +15,15 @@ import { ROOT, treeFiles } from './tree.ts';
 const PARTS = ['truncation', 'barge-in-stop', 'load', 'churn', 'recorded-calls'];
 /** Longer than any part takes; one that hangs must not hang the pipeline. */
 const PART_DEADLINE_MS = 25 * 60_000;
+
+/** One measurement, and of what. */
+interface Measured {
+  commit: string;
+  /** Top folders in which the tree differed from the commit. */
+  changed: string[];
+  machine: Machine;
+  report: Report;
+}
 
 const { values, positionals } = parseArgs({
   options: { short: { type: 'boolean', default: false }, out: { type: 'string' } },
@@ -26,27 +35,32 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 const parts = positionals.length > 0 ? PARTS.filter((name) => positionals.includes(name)) : PARTS;
-const out = values.out ?? (values.short || parts.length < PARTS.length ? null : join(ROOT, 'docs', 'measurements'));
+const out = values.out ?? (values.short ? null : join(ROOT, 'docs', 'measurements'));
 const source = commit();
 const hashBefore = sourceHash();
 
-const reports: Report[] = [];
+const measured: Measured[] = [];
 for (const name of parts) {
-  console.log(`== ${name} (${reports.length + 1} of ${parts.length})`);
-  reports.push(await measure(name));
+  console.log(`== ${name} (${measured.length + 1} of ${parts.length})`);
+  measured.push({ ...source, machine: machine(), report: await measure(name) });
 }
 // Each server process reads the tree anew: figures of two trees belong together no more.
 const moved = sourceHash() !== hashBefore ? ['the source changed while it was measured: measure again'] : [];
 if (out !== null) {
   mkdirSync(out, { recursive: true });
-  const proof = { ...source, date: new Date().toISOString(), machine: machine(), reports };
-  writeFileSync(join(out, 'prove.json'), `${JSON.stringify(proof, null, 2)}\n`);
-  writeFileSync(join(out, 'prove.md'), page());
+  const json = join(out, 'prove.json');
+  const before = existsSync(json) ? (JSON.parse(readFileSync(json, 'utf8')) as { parts?: Measured[] }).parts : [];
+  const all = PARTS.flatMap(
+    (name) => [...measured, ...(before ?? [])].find(({ report }) => report.name === name) ?? [],
+  );
+  writeFileSync(json, `${JSON.stringify({ parts: all }, null, 2)}\n`);
+  writeFileSync(join(out, 'prove.md'), page(all));
   console.log(`written: ${join(out, 'prove.md')} and prove.json`);
 }
-const faults = [...reports.flatMap(({ name, faults: found }) => found.map((fault) => `${name}: ${fault}`)), ...moved];
+const found = measured.flatMap(({ report }) => report.faults.map((fault) => `${report.name}: ${fault}`));
+const faults = [...found, ...moved];
 for (const fault of faults) console.log(`FAULT ${fault}`);
-console.log(`${reports.length} measured, ${faults.length} faults`);
+console.log(`${measured.length} measured, ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
 /** Runs one script; its tables go to the screen, its report comes back by file. */
@@ -90,29 +104,24 @@ function sourceHash(): string {
   return hash.digest('hex');
 }
 
-function page(): string {
-  const { cores, cpu, memoryGib, node, system } = machine();
-  const sections = reports.map(({ title, tables, faults: found, remarks, command, load, seconds, startedAt }) =>
-    [
+function page(all: readonly Measured[]): string {
+  const sections = all.map(({ commit: hash, changed, machine: at, report }) => {
+    const { title, tables, faults: wrong, remarks, command, load, seconds, startedAt, short } = report;
+    return [
       `## ${title}`,
+      ...(short ? ['**Short form: the figures mean little.**'] : []),
       ...tables.flatMap((table) => [table.title, markdown(table)]),
       [
         ...remarks.map((remark) => `- ${remark}`),
-        ...found.map((fault) => `- **Fault:** ${fault}`),
-        `- Again: \`${command}\`. Ran ${seconds} s from ${startedAt}; load average ${load.before} before, ${load.after} after.`,
+        ...wrong.map((fault) => `- **Fault:** ${fault}`),
+        `- Commit \`${hash}\`${changed.length > 0 ? `, **with uncommitted changes** in ${changed.join(', ')}` : ''}; ${startedAt}, ${seconds} s; load average ${load.before} before, ${load.after} after.`,
+        `- ${at.cores} cores (${at.cpu}), ${at.memoryGib} GiB, ${at.system}, Node ${at.node}. Again: \`${command}\`.`,
       ].join('\n'),
-    ].join('\n\n'),
-  );
+    ].join('\n\n');
+  });
   return `${[
     '# What was measured',
-    `Written by \`npm run prove\`${values.short ? ' **in its short form: the figures mean little**' : ''}; edit nothing here.`,
-    [
-      `- commit \`${source.commit}\`${source.changed.length > 0 ? `, **with uncommitted changes** in ${source.changed.join(', ')}` : ''}`,
-      `- ${new Date().toISOString()}`,
-      `- ${cores} cores (${cpu}), ${memoryGib} GiB, ${system}, Node ${node}`,
-      ...moved.map((fault) => `- **Fault:** ${fault}`),
-      '- Shared machine: absolute times hold whatever else ran on it. Counts (lost, repeated, left over) are exact and fail the run; times never do.',
-    ].join('\n'),
+    'Written by `npm run prove`; edit nothing here. Shared machines: absolute times hold whatever else ran. Counts (lost, repeated, left over) are exact and fail the run; times never do.',
     ...sections,
   ].join('\n\n')}\n`;
 }
