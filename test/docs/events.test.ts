@@ -48,13 +48,18 @@ describe('the page lists exactly what the source has', () => {
   });
 });
 
-test.each(['README.md', 'flow.md', 'events-and-effects.md', 'adding-a-carrier.md', 'adding-a-model.md', 'testing.md'])(
-  '%s names only files that exist',
-  (name) => {
-    const text = textOf(name === 'README.md' ? name : `docs/${name}`);
-    const named = [...text.matchAll(/`((?:src|test|bench|twiml|\.ci)\/[\w./-]+)`/g)].map((m) => m[1] as string);
-    // flow.md speaks of files below src.
-    const below = name === 'flow.md' ? [...text.matchAll(/`((?:\w+\/)+[\w-]+\.ts)`/g)].map((m) => `src/${m[1]}`) : [];
-    expect([...named, ...below].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
-  },
-);
+test.each([
+  'README.md',
+  'flow.md',
+  'events-and-effects.md',
+  'adding-a-carrier.md',
+  'adding-a-model.md',
+  'testing.md',
+  'replay.md',
+])('%s names only files that exist', (name) => {
+  const text = textOf(name === 'README.md' ? name : `docs/${name}`);
+  const named = [...text.matchAll(/`((?:src|test|bench|twiml|\.ci)\/[\w./-]+)`/g)].map((m) => m[1] as string);
+  // flow.md speaks of files below src.
+  const below = name === 'flow.md' ? [...text.matchAll(/`((?:\w+\/)+[\w-]+\.ts)`/g)].map((m) => `src/${m[1]}`) : [];
+  expect([...named, ...below].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
