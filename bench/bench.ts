@@ -12,8 +12,7 @@ import { Progress } from './progress.ts';
 import { markdown, shown } from './report.ts';
 import { type BenchResults, mainOf } from './results.ts';
 import { measuredTree } from './source.ts';
-import type { SubjectSpec } from './subject-spec.ts';
-import { allSubjects, relay, trunkline } from './subjects.ts';
+import { chosenSubjects, relay, trunkline } from './subjects.ts';
 import { lossesOf } from './summary.ts';
 import { tables } from './tables.ts';
 import { makeTrust } from './trust.ts';
@@ -25,6 +24,7 @@ const DOCUMENTS = join(ROOT, 'docs');
  * yet, of which the product has more.
  */
 const SHORT_RATIO_LIMIT = 3;
+const SHORT_SUBJECTS = [relay.name, trunkline.name];
 
 // Everything that a measurement starts or makes goes with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
@@ -47,7 +47,7 @@ async function main(options: BenchOptions): Promise<number> {
   const tree = measuredTree();
   const remarks: string[] = [];
   const remark = (text: string): void => void remarks.push(text);
-  const subjects = await chosen(options, remark);
+  const subjects = await chosenSubjects(options.subjects ?? (options.short ? SHORT_SUBJECTS : null), remark);
   const trust = makeTrust();
   const { isTTY } = process.stderr;
   const progress = new Progress([], { isTTY, write: (text) => void process.stderr.write(text) });
@@ -80,20 +80,6 @@ async function main(options: BenchOptions): Promise<number> {
 function commandOf(args: readonly string[]): string {
   const kept = args.filter((arg, i) => !/^--(?:out|json)/.test(arg) && args[i - 1] !== '--out');
   return ['npm run bench', ...(kept.length > 0 ? ['--', ...kept] : [])].join(' ');
-}
-
-/** The subjects that were asked for, the floor first. */
-async function chosen(options: BenchOptions, remark: (text: string) => void): Promise<SubjectSpec[]> {
-  if (options.subjects === null && options.short) return [relay, trunkline];
-  const all = await allSubjects(remark);
-  const { subjects } = options;
-  if (subjects === null) return all;
-  const unknown = subjects.filter((name) => !all.some((spec) => spec.name === name));
-  if (unknown.length > 0)
-    throw new Error(
-      `--subjects: there is no ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`,
-    );
-  return all.filter(({ name }) => subjects.includes(name));
 }
 
 /** What fails a bench: lost frames of ours always, a ratio in the short form; never a time. */

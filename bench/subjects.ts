@@ -73,17 +73,36 @@ interface Neighbours {
   neighbourSubjects(notice: (text: string) => void): Promise<SubjectSpec[]>;
 }
 
-/** All that can be had, ours first; neighbours that could not be installed are told to `notice`. */
-export async function allSubjects(notice: (text: string) => void): Promise<SubjectSpec[]> {
-  const ours = [relay, trunkline, bareTrunkline];
+const OURS: readonly SubjectSpec[] = [relay, trunkline, bareTrunkline];
+
+/**
+ * The subjects of these names, the floor first; without names all that can be had. Neighbours are installed only where one
+ * of theirs may be meant; those that could not be are told to `notice`. Throws for a name that nobody has.
+ */
+export async function chosenSubjects(
+  names: readonly string[] | null,
+  notice: (text: string) => void,
+  neighbours: (notice: (text: string) => void) => Promise<SubjectSpec[]> = loadNeighbours,
+): Promise<SubjectSpec[]> {
+  const has = (specs: readonly SubjectSpec[], name: string): boolean => specs.some((spec) => spec.name === name);
+  const oursOnly = names?.every((name) => has(OURS, name)) ?? false;
+  const all = oursOnly ? OURS : [...OURS, ...(await neighbours(notice))];
+  const unknown = names?.filter((name) => !has(all, name)) ?? [];
+  if (unknown.length > 0)
+    throw new Error(
+      `--subjects: there is no ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`,
+    );
+  return all.filter(({ name }) => names?.includes(name) ?? true);
+}
+
+async function loadNeighbours(notice: (text: string) => void): Promise<SubjectSpec[]> {
   const file = join(import.meta.dirname, 'neighbours', 'subjects.ts');
-  if (!existsSync(file)) return ours;
+  if (!existsSync(file)) return [];
   try {
-    const neighbours = (await import(file)) as Neighbours;
-    return [...ours, ...(await neighbours.neighbourSubjects(notice))];
+    return await ((await import(file)) as Neighbours).neighbourSubjects(notice);
   } catch (error) {
     notice(`the neighbours are left out: ${error instanceof Error ? error.message : String(error)}`);
-    return ours;
+    return [];
   }
 }
 
