@@ -112,7 +112,8 @@ export class PhoneStream {
     this.#fromServer = new Link(this.#clock, { ...rest, delayMs: fromServerMs, seed: seed + 1 });
     this.#firstTimestampMs = 57 + Math.floor(seededRandom(seed + 2)() * 99);
     this.#messages = new StreamMessages(options.ids);
-    this.playback = new PlaybackBuffer({ keepAudio: options.keepAudio });
+    // The result tells of the whole call: what is forgotten would be missing from it as silence.
+    this.playback = new PlaybackBuffer({ keepAudio: options.keepAudio, maxHistoryBytes: Number.POSITIVE_INFINITY });
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });

@@ -175,6 +175,21 @@ describe('the media stream', () => {
 });
 
 describe('what the server sends', () => {
+  test('is kept in the result from its first word, however much follows', async () => {
+    const stream = await connected();
+    stream.media(audio(20, 0x11));
+    stream.mark('first');
+    await stream.received('mark');
+    const received = phone.once('mark');
+    // More than 17 minutes, queued by the end; a message may hold 1 MiB.
+    for (let i = 0; i < 14; i++) stream.media(audio(75_000));
+    stream.mark('last');
+    expect(await received).toMatchObject({ name: 'last' });
+    phone.hangUp();
+    const { heard } = await phone.ended;
+    expect(heard[0]?.bytes).toEqual(audio(20, 0x11));
+  });
+
   test('is heard in real time; a mark returns when its audio was played', async () => {
     const stream = await connected();
     stream.mark('nothing queued');
