@@ -26,6 +26,8 @@ export interface MeasuredCall {
 const DEAD_AIR_MS = 2_000;
 /** An agent who falls silent this soon after the caller's onset gave way, even where no `clear` shows it. */
 const GIVES_WAY_MS = 1_000;
+/** What a caller says for so long wants an answer; "yes" and "mhm" are shorter. */
+const WANTS_ANSWER_MS = 1_000;
 /** How exactly edges of sound are known: a lesser overlap is none. */
 const EDGE_MS = 40;
 
@@ -67,6 +69,7 @@ export function measureCall(call: MeasuredCall): CallResult {
     answerP50Ms: percentile(latencies, 0.5),
     answerP95Ms: percentile(latencies, 0.95),
     bargeIns,
+    unanswered: unansweredOf(callerSpoke, heard, result.endedBy, durationMs),
     deadAir: deadAirOf(callerSpoke, heard, durationMs),
     talkOverMs: talkOver(callerSpoke, agentSpoke),
     keysPressed: result.keys.map(({ digit }) => digit).join(''),
@@ -145,21 +148,45 @@ function bargeInsOf(caller: readonly Span[], agent: readonly Span[], call: Measu
   });
 }
 
-/** What the `clear` of this index cut: the utterance that sounded. Checked stops tell no time; the record does. */
-function truncationAt(index: number, { result, record, stops }: MeasuredCall): BargeIn['truncation'] {
-  const cut = stops.findLast(({ utterance, ledgerMs, phoneMs }) => {
-    if (ledgerMs === 0 && phoneMs === 0) return false;
-    const turn = record?.turns.find((t) => t.who === 'agent' && t.utterance === utterance);
-    if (turn?.who !== 'agent' || turn.soundAtMs === null) return result.clears.length === 1;
-    const soundAtMs = turn.soundAtMs;
-    return result.clears.findIndex(({ atMs, droppedBytes }) => droppedBytes > 0 && atMs >= soundAtMs) === index;
-  });
+/** Of what the `clear` of this index cut, the utterance that the two sides see furthest apart; the last of equals. */
+function truncationAt(index: number, { stops }: MeasuredCall): BargeIn['truncation'] {
+  const apart = ({ ledgerMs, phoneMs }: CheckedStop) => Math.abs(ledgerMs - phoneMs);
+  const cut = stops
+    .filter(({ clear }) => clear === index)
+    .toSorted((a, b) => apart(a) - apart(b))
+    .at(-1);
   if (!cut) return null;
   const { utterance, ledgerMs, phoneMs } = cut;
   return { utterance, ledgerMs, phoneMs, errorMs: ledgerMs - phoneMs };
 }
 
-/** Silence of both sides, from the start of the stream to its end. Whoever spoke last waits for the other. */
+const wantsAnswer = ({ fromMs, toMs }: Span): boolean => toMs - fromMs >= WANTS_ANSWER_MS;
+
+/** Whether the agent began to speak after the caller did, and was heard once the caller had ended. */
+const isAnswered = (spoke: Span, agent: readonly Span[], untilMs: number): boolean =>
+  agent.some(({ fromMs, toMs }) => fromMs > spoke.fromMs && toMs > spoke.toMs && fromMs < untilMs);
+
+/**
+ * Caller stretches that want an answer and got none, although the caller waited for one, or was hung up on. A pause of
+ * the caller's own, too short for dead air, is no waiting.
+ */
+function unansweredOf(
+  caller: readonly Span[],
+  agent: readonly Span[],
+  endedBy: PhoneResult['endedBy'],
+  durationMs: number,
+): Span[] {
+  return caller.filter((spoke, i) => {
+    const untilMs = caller[i + 1]?.fromMs ?? durationMs;
+    const waited = untilMs - spoke.toMs > DEAD_AIR_MS || (i === caller.length - 1 && endedBy === 'server');
+    return wantsAnswer(spoke) && waited && !isAnswered(spoke, agent, untilMs);
+  });
+}
+
+/**
+ * Silence of both sides, from the start of the stream to its end. Whoever spoke last waits for the other; so does a caller
+ * whom the agent spoke over and did not answer.
+ */
 function deadAirOf(caller: readonly Span[], agent: readonly Span[], durationMs: number): DeadAir[] {
   const silences: DeadAir[] = [];
   let fromMs = 0;
@@ -167,7 +194,9 @@ function deadAirOf(caller: readonly Span[], agent: readonly Span[], durationMs: 
     if (toMs - fromMs <= DEAD_AIR_MS) return;
     const lastOf = (side: readonly Span[]) =>
       Math.max(-1, ...side.map((span) => span.toMs).filter((ms) => ms <= fromMs));
-    const waitingFor = lastOf(agent) > lastOf(caller) ? 'caller' : 'agent';
+    const asked = caller.findLast((spoke) => spoke.toMs <= fromMs && wantsAnswer(spoke));
+    const ignored = asked !== undefined && !isAnswered(asked, agent, fromMs);
+    const waitingFor = lastOf(agent) > lastOf(caller) && !ignored ? 'caller' : 'agent';
     silences.push({ fromMs, toMs, waitingFor });
   };
   for (const sound of merged([...caller, ...agent])) {

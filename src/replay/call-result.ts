@@ -11,7 +11,10 @@ export interface Span {
 
 /** Silence of both sides. */
 export interface DeadAir extends Span {
-  /** Who did not speak last: a silent agent is a fault, a caller who thinks is none. The agent at the start. */
+  /**
+   * Who did not speak last: a silent agent is a fault, a caller who thinks is none. The agent at the start, and where it
+   * spoke over at least 1 s of the caller and has not begun to speak since.
+   */
   waitingFor: 'caller' | 'agent';
 }
 
@@ -87,6 +90,8 @@ export interface CallResult {
   answerP50Ms: number | null;
   answerP95Ms: number | null;
   bargeIns: BargeIn[];
+  /** Caller sound of at least 1 s after which the agent began no answer within the wait, or hung up without one. */
+  unanswered: Span[];
   /** Nobody could be heard for longer than 2 s. */
   deadAir: DeadAir[];
   /** Both could be heard at once, all together. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
-import { type Expected, expectSchema } from './expect-schema.ts';
+import { type Expected, expectSchema, regularFault } from './expect-schema.ts';
 import { fileFault, InputError } from './replay-fault.ts';
 
 /** What a call must have been like, and where each part of that is written. */
@@ -32,6 +32,26 @@ export function checkExpected(source: YamlSource, expected: Expected, at: readon
   else
     for (const [key, value] of Object.entries(expected))
       if (value !== undefined && isEmpty(value)) source.fault([...at, key], NOTHING_EXPECTED);
+  if (expected.tools === undefined || expected.tools === 'none') return;
+  expected.tools.forEach((tool, i) => {
+    if (typeof tool !== 'string') checkArguments(source, tool.arguments, [...at, 'tools', i, 'arguments'], []);
+  });
+}
+
+/** Arguments may be anything that JSON can hold, so no alias that contains itself; their texts may be regular expressions. */
+function checkArguments(
+  source: YamlSource,
+  value: unknown,
+  at: readonly PropertyKey[],
+  inside: readonly unknown[],
+): void {
+  if (typeof value === 'string') {
+    const fault = regularFault(value);
+    if (fault !== null) source.fault(at, `expected ${fault}`);
+  } else if (inside.includes(value)) source.fault(at, 'expected a value that does not contain itself');
+  else if (typeof value === 'object' && value !== null)
+    for (const [key, inner] of Object.entries(value))
+      checkArguments(source, inner, [...at, Array.isArray(value) ? Number(key) : key], [...inside, value]);
 }
 
 const NOTHING_EXPECTED = 'expected at least one key in it; as it is, every call would pass';

@@ -9,18 +9,24 @@ const section = <T extends z.core.$ZodLooseShape>(shape: T) =>
   });
 const amount = () => z.number('a number, 0 or more').min(0, 'a number, 0 or more');
 
-/** A lone number is the most, or exactly that many: `what` says which. */
+/** A lone number is the most, or exactly that many: `what` says which. What would let every number pass is refused. */
 function bounds(what: string) {
-  const expected = `a number (${what}), or a mapping with min, max or both, min not above max`;
+  return numberOrBounds(boundsText(what)).optional();
+}
+
+const boundsText = (what: string): string =>
+  `a number (${what}), or a mapping with min above 0, max or both, min not above max`;
+
+function numberOrBounds(expected: string) {
   const both = section({ min: amount().optional(), max: amount().optional() }).refine(
-    ({ min, max }) => (min ?? max) !== undefined && (min ?? 0) <= (max ?? Number.POSITIVE_INFINITY),
+    ({ min = 0, max }) => (max === undefined ? min > 0 : min <= max),
     {
       error: expected,
       // Of a misspelled key only that is told.
       when: ({ issues }) => issues.length === 0,
     },
   );
-  return z.union([z.number(expected).min(0, expected), both], expected).optional();
+  return z.union([z.number(expected).min(0, expected), both], expected);
 }
 const atMost = () => bounds('the most');
 const exactly = () => bounds('exactly so many');
@@ -40,20 +46,29 @@ export function regularOf(text: string): RegExp | null {
   return source === undefined ? null : new RegExp(source, [...new Set(`${flags}iu`)].join(''));
 }
 
-function compiles(text: string): boolean {
+/** What is wrong with a text between slashes; null where nothing is, and for plain text. */
+export function regularFault(text: string): string | null {
+  // They make a search depend on where the one before ended.
+  if (/[gy]/.test(REGULAR.exec(text)?.[2] ?? '')) return 'a regular expression without the flags g and y';
   try {
     regularOf(text);
-    return true;
+    return null;
   } catch {
-    return false;
+    return 'a regular expression that is valid';
   }
 }
+
+const matchesNothing = (text: string): boolean => regularFault(text) === null && regularOf(text)?.test('') === true;
 
 const phrase = () =>
   z
     .string('a text, or a regular expression between slashes')
     .regex(/\S/, 'a text, or a regular expression between slashes')
-    .refine(compiles, 'a regular expression that is valid');
+    .refine((text) => regularFault(text) === null, { error: ({ input }) => regularFault(String(input)) ?? undefined })
+    .refine(
+      (text) => !matchesNothing(text),
+      'a regular expression that does not fit an empty text: it would fit every call',
+    );
 const phrases = () => {
   const expected = 'a text, or a list of texts';
   return z.union([phrase(), z.array(phrase(), expected).min(1, expected)], expected).optional();
@@ -67,6 +82,8 @@ const tool = section({
   output: phrase().optional(),
 });
 
+const SOUND_TEXT = `none, ${boundsText('the most')}`;
+
 export const expectSchema = section({
   end: section({
     reason: oneOrMore(END_REASONS),
@@ -76,12 +93,7 @@ export const expectSchema = section({
     timed_out: z.boolean('true or false').optional(),
   }).optional(),
   duration_seconds: atMost(),
-  first_sound_ms: z
-    .union(
-      [z.literal('none'), z.number().min(0), section({ min: amount().optional(), max: amount().optional() })],
-      'none, a number (the most), or a mapping with min, max or both',
-    )
-    .optional(),
+  first_sound_ms: z.union([z.literal('none'), numberOrBounds(SOUND_TEXT)], SOUND_TEXT).optional(),
   turns: exactly(),
   answers: exactly(),
   answer_ms: z
@@ -90,6 +102,7 @@ export const expectSchema = section({
       'a number (the most for every answer), or a mapping with p50, p95, max',
     )
     .optional(),
+  unanswered: exactly(),
   dead_air_seconds: z
     .number('a number of seconds, 2 or more: shorter pauses are none')
     .min(2, 'a number of seconds, 2 or more: shorter pauses are none')

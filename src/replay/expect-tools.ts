@@ -2,6 +2,7 @@
 import type { ResultTool } from './call-result.ts';
 import type { Finding } from './expect.ts';
 import { type Expected, regularOf } from './expect-schema.ts';
+import { matchWithin, REGULAR_WITHIN_MS } from './match-within.ts';
 
 type WantedTool = Exclude<NonNullable<Expected['tools']>, 'none'>[number];
 
@@ -30,18 +31,22 @@ export function judgeTools(expected: Expected, called: readonly ResultTool[] | n
   return [...findings, { path: ['other_tools'], ok, expected: 'no other tools', found: extra }];
 }
 
+/** How a call of a tool ends that never gave its caller anything. */
+const NEVER_RAN = ['unsettled', 'aborted'];
+
+/** A tool that never ran fits only who asks for that status. */
 function fits(called: ResultTool, wanted: WantedTool): boolean {
-  if (typeof wanted === 'string') return called.name === wanted;
+  const ran = !NEVER_RAN.includes(called.status);
+  if (typeof wanted === 'string') return called.name === wanted && ran;
   if (called.name !== wanted.name) return false;
-  if (wanted.status !== undefined && called.status !== wanted.status) return false;
+  if (wanted.status === undefined ? !ran : called.status !== wanted.status) return false;
   if (wanted.output !== undefined && !hasText(called.output ?? '', wanted.output)) return false;
   return wanted.arguments === undefined || isPartOf(wanted.arguments, parsed(called.arguments));
 }
 
 /** A text fits itself, or its regular expression; a mapping fits one that has its keys; a list fits item by item. */
 function isPartOf(wanted: unknown, found: unknown): boolean {
-  if (typeof wanted === 'string' && typeof found === 'string')
-    return regularOf(wanted)?.test(found) ?? wanted === found;
+  if (typeof wanted === 'string' && typeof found === 'string') return fitsRegular(wanted, found) ?? wanted === found;
   if (typeof wanted !== 'object' || wanted === null) return wanted === found;
   if (typeof found !== 'object' || found === null || Array.isArray(wanted) !== Array.isArray(found)) return false;
   if (Array.isArray(wanted) && wanted.length !== (found as unknown[]).length) return false;
@@ -49,7 +54,13 @@ function isPartOf(wanted: unknown, found: unknown): boolean {
 }
 
 const hasText = (text: string, phrase: string): boolean =>
-  regularOf(phrase)?.test(text) ?? text.toLowerCase().includes(phrase.toLowerCase());
+  fitsRegular(phrase, text) ?? text.toLowerCase().includes(phrase.toLowerCase());
+
+/** Null for a phrase that is no regular expression; one that takes too long fits nothing. */
+function fitsRegular(phrase: string, text: string): boolean | null {
+  const regular = regularOf(phrase);
+  return regular && typeof (matchWithin(regular, text, REGULAR_WITHIN_MS) ?? '') === 'object';
+}
 
 /** Undefined for what is no JSON: it then fits nothing. */
 function parsed(text: string): unknown {

@@ -130,6 +130,7 @@ const JUDGES: readonly Judge[] = [
   (e, r) => within(['turns'], e.turns, r.turns.length, '', true),
   (e, r) => within(['answers'], e.answers, r.answers.length, '', true),
   judgeAnswers,
+  judgeUnanswered,
   judgeDeadAir,
   (e, r) => within(['talk_over_ms'], e.talk_over_ms, r.talkOverMs, ' ms'),
   judgeBargeIns,
@@ -163,6 +164,15 @@ function judgeAnswers({ answer_ms: wanted }: Expected, { answers, answerP50Ms, a
   ].map((finding) => (answers.length === 0 ? { ...finding, found: 'no answer at all' } : finding));
 }
 
+function judgeUnanswered({ unanswered: wanted }: Expected, { unanswered }: CallResult): Finding[] {
+  const at = unanswered.map(({ fromMs }) => `${grouped(fromMs)} ms`);
+  const from = at.length === 0 ? '' : `, at ${list(at)}`;
+  return within(['unanswered'], wanted, unanswered.length, '', true).map((finding) => ({
+    ...finding,
+    found: finding.found + from,
+  }));
+}
+
 /** The longest silence that the agent let happen; a caller who thinks is no fault. */
 function judgeDeadAir({ dead_air_seconds: wanted }: Expected, { deadAir }: CallResult): Finding[] {
   const ofAgent = deadAir.filter(({ waitingFor }) => waitingFor === 'agent');
@@ -178,6 +188,27 @@ function judgeDeadAir({ dead_air_seconds: wanted }: Expected, { deadAir }: CallR
 function judgeBargeIns({ barge_ins: wanted }: Expected, { bargeIns, callId }: CallResult): Finding[] {
   if (wanted === undefined) return [];
   const stopped = bargeIns.filter(({ stopMs }) => stopMs !== null);
+  const onlyWhenAsked = wanted.spoken_on === undefined && wanted.count === undefined;
+  // Whoever bounds the stop, and not how often it may stay out, wants every barge-in to stop the agent.
+  const spokenOn = onlyWhenAsked ? bargeIns.filter(({ stopMs }) => stopMs === null) : [];
+  const allStopped = (findings: Finding[]) =>
+    spokenOn.length === 0
+      ? findings
+      : findings.map((finding) => ({
+          ...finding,
+          ok: false,
+          found: `an agent that spoke on at ${list(spokenOn.map(({ atMs }) => `${grouped(atMs)} ms`))}`,
+        }));
+  // A clear that came tells the model something: not to know what is no small error.
+  const untold = stopped.filter(({ clearMs, truncation }) => clearMs !== null && truncation === null);
+  const allTold = (findings: Finding[]) =>
+    callId === null || untold.length === 0
+      ? findings
+      : findings.map((finding) => ({
+          ...finding,
+          ok: false,
+          found: `none known of the stop at ${list(untold.map(({ atMs }) => `${grouped(atMs)} ms`))}`,
+        }));
   // The slowest, and the furthest off: one that is bad is enough. Without a barge-in there is nothing to be slow.
   const most = (key: string, bounds: Bounds | undefined, values: (number | null)[]) => {
     const known = values.filter((value) => value !== null);
@@ -193,20 +224,26 @@ function judgeBargeIns({ barge_ins: wanted }: Expected, { bargeIns, callId }: Ca
       found:
         stopped.length === 0 ? '0' : `${stopped.length}, at ${list(stopped.map(({ atMs }) => `${grouped(atMs)} ms`))}`,
     })),
-    ...most(
-      'stop_ms',
-      wanted.stop_ms,
-      stopped.map(({ stopMs }) => stopMs),
+    ...allStopped(
+      most(
+        'stop_ms',
+        wanted.stop_ms,
+        stopped.map(({ stopMs }) => stopMs),
+      ),
     ),
-    ...most(
-      'clear_ms',
-      wanted.clear_ms,
-      stopped.map(({ clearMs }) => clearMs),
+    ...allStopped(
+      most(
+        'clear_ms',
+        wanted.clear_ms,
+        stopped.map(({ clearMs }) => clearMs),
+      ),
     ),
-    ...most(
-      'truncation_error_ms',
-      wanted.truncation_error_ms,
-      stopped.map(({ truncation }) => (truncation === null ? null : Math.abs(truncation.errorMs))),
+    ...allTold(
+      most(
+        'truncation_error_ms',
+        wanted.truncation_error_ms,
+        stopped.map(({ truncation }) => (truncation === null ? null : Math.abs(truncation.errorMs))),
+      ),
     ),
     ...within(['barge_ins', 'spoken_on'], wanted.spoken_on, bargeIns.length - stopped.length, '', true),
   ];

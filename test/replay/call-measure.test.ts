@@ -133,7 +133,7 @@ describe('barge-ins', () => {
     caller: [[3_000, 4_500]],
     agent: [[1_000, 3_400]],
     result: { clears: [clear(3_390)] },
-    stops: [{ utterance: 'u1', ledgerMs: 2_380, phoneMs: 2_390 }],
+    stops: [{ clear: 0, utterance: 'u1', ledgerMs: 2_380, phoneMs: 2_390 }],
   };
 
   test('tell when the agent was silent, when it was cleared, and how well the ledger knew', () => {
@@ -189,8 +189,8 @@ describe('barge-ins', () => {
       result: { clears: [clear(2_290), clear(6_340)] },
       record: { turns: [turn('u1', 1_000), turn('u2', 5_000)], tools: [], cost: { totalNanoUsd: 0 }, end: {} },
       stops: [
-        { utterance: 'u1', ledgerMs: 1_290, phoneMs: 1_290 },
-        { utterance: 'u2', ledgerMs: 1_300, phoneMs: 1_340 },
+        { clear: 0, utterance: 'u1', ledgerMs: 1_290, phoneMs: 1_290 },
+        { clear: 1, utterance: 'u2', ledgerMs: 1_300, phoneMs: 1_340 },
       ],
     });
     expect(bargeIns.map(({ truncation }) => truncation?.errorMs)).toEqual([0, -40]);
@@ -264,6 +264,53 @@ describe('dead air', () => {
 
   test('is not a pause of under 2 s', () => {
     expect(measured({ lengthMs: 5_000, caller: [[1_900, 2_500]], agent: [[4_000, 5_000]] }).deadAir).toEqual([]);
+  });
+});
+
+describe('a caller whom the agent spoke over', () => {
+  const spokenOver: Scene = { caller: [[2_000, 3_200]], agent: [[1_000, 5_000]] };
+
+  test('still waits for it, and was not answered', () => {
+    const { deadAir, unanswered } = measured(spokenOver);
+    expect(deadAir).toEqual([{ fromMs: about(5_000), toMs: DURATION_MS, waitingFor: 'agent' }]);
+    expect(unanswered).toEqual([{ fromMs: about(2_000), toMs: about(3_200) }]);
+  });
+
+  test('was answered where the agent began again', () => {
+    const { deadAir, unanswered } = measured({
+      ...spokenOver,
+      agent: [
+        [1_000, 5_000],
+        [6_500, 7_500],
+      ],
+    });
+    expect(deadAir).toEqual([{ fromMs: about(7_500), toMs: DURATION_MS, waitingFor: 'caller' }]);
+    expect(unanswered).toEqual([]);
+  });
+
+  test('with one word wants no answer', () => {
+    const { deadAir, unanswered } = measured({ ...spokenOver, caller: [[2_000, 2_600]] });
+    expect(deadAir).toMatchObject([{ waitingFor: 'caller' }]);
+    expect(unanswered).toEqual([]);
+  });
+});
+
+describe('unanswered', () => {
+  const goodbye: Scene = { lengthMs: 6_000, agent: [[500, 1_500]], caller: [[4_000, 5_200]] };
+
+  test('is a caller who waited in vain, not one who pauses or hangs up', () => {
+    const caller: Stretch[] = [
+      [2_000, 3_200],
+      [4_500, 5_700],
+      [9_500, 11_000],
+    ];
+    const { unanswered } = measured({ caller, agent: [[500, 1_000]], result: { endedBy: 'caller' } });
+    expect(unanswered).toEqual([{ fromMs: about(4_500), toMs: about(5_700) }]);
+  });
+
+  test('is also a caller on whom the server hung up', () => {
+    expect(measured({ ...goodbye, result: { endedBy: 'caller' } }).unanswered).toEqual([]);
+    expect(measured({ ...goodbye, result: { endedBy: 'server' } }).unanswered).toHaveLength(1);
   });
 });
 

@@ -48,6 +48,7 @@ const GOOD: CallResult = {
     },
     { atMs: 12_000, stopMs: null, clearMs: null, truncation: null },
   ],
+  unanswered: [{ fromMs: 13_000, toMs: 14_000 }],
   deadAir: [
     { fromMs: 6_000, toMs: 8_500, waitingFor: 'agent' },
     { fromMs: 14_000, toMs: 22_000, waitingFor: 'caller' },
@@ -100,6 +101,7 @@ first_sound_ms: 200
 turns: 3
 answers: { min: 1 }
 answer_ms: { p50: 700, p95: 1500, max: 1500 }
+unanswered: 1
 dead_air_seconds: 2.5
 talk_over_ms: 140
 barge_ins: { count: 1, stop_ms: 140, clear_ms: 100, truncation_error_ms: 2, spoken_on: 1 }
@@ -116,7 +118,7 @@ cost_usd: 0.05
   const verdicts = judge(GOOD, [expectation]);
   expect(verdicts.filter(({ ok }) => !ok)).toEqual([]);
   // Every key that was written is judged, at its place.
-  expect(verdicts.filter(({ where }) => where !== null)).toHaveLength(30);
+  expect(verdicts.filter(({ where }) => where !== null)).toHaveLength(31);
   expect(verdicts.find(({ what }) => what === 'answer_ms.p95')).toEqual({
     what: 'answer_ms.p95',
     where: `${FILE}:7:29`,
@@ -142,7 +144,16 @@ describe('one line says what was expected, what was found, and where it is writt
     ['dead_air_seconds: 2', '1:19: dead_air_seconds: expected at most 2 s, found 2.5 s from 6,000 ms'],
     ['talk_over_ms: 100', '1:15: talk_over_ms: expected at most 100 ms, found 140 ms'],
     ['barge_ins: { count: 2 }', '1:21: barge_ins.count: expected 2, found 1, at 2,000 ms'],
-    ['barge_ins: { stop_ms: 100 }', '1:23: barge_ins.stop_ms: expected at most 100 ms, found 140 ms'],
+    ['barge_ins: { spoken_on: 1, stop_ms: 100 }', '1:37: barge_ins.stop_ms: expected at most 100 ms, found 140 ms'],
+    [
+      'barge_ins: { stop_ms: 5000 }',
+      '1:23: barge_ins.stop_ms: expected at most 5,000 ms, found an agent that spoke on at 12,000 ms',
+    ],
+    [
+      'barge_ins: { clear_ms: 5000 }',
+      '1:24: barge_ins.clear_ms: expected at most 5,000 ms, found an agent that spoke on at 12,000 ms',
+    ],
+    ['unanswered: 0', '1:13: unanswered: expected 0, found 1, at 13,000 ms'],
     ['barge_ins: { truncation_error_ms: 1 }', '1:35: barge_ins.truncation_error_ms: expected at most 1 ms, found 2 ms'],
     ['barge_ins: { spoken_on: 0 }', '1:25: barge_ins.spoken_on: expected 0, found 1'],
     [
@@ -183,6 +194,20 @@ describe('one line says what was expected, what was found, and where it is writt
     const [contains = ''] = failed('heard: { contains: seven }', { turns });
     expect(contains).toMatch(/found "….*five six"$/);
   });
+});
+
+test('a regular expression that would take for ever fails, whatever it was to prove', () => {
+  const text = `${'a'.repeat(60)}!`;
+  const [turn] = GOOD.turns;
+  const turns = [{ ...(turn as CallResult['turns'][0]), text }];
+  expect(failed('heard: { contains: /^(a+)+$/, never: /^(a+)+$/ }', { turns })).toEqual([
+    '1:20: heard.contains: expected "/^(a+)+$/", found a regular expression that had not ended after 250 ms',
+    '1:38: heard.never: expected never "/^(a+)+$/", found a regular expression that had not ended after 250 ms',
+  ]);
+  const tools = [{ name: 'lookup', atMs: 1, status: 'ok', arguments: JSON.stringify({ text }), output: text }];
+  expect(failed('tools: [{ name: lookup, output: /^(a+)+$/ }]', { tools })).toHaveLength(1);
+  expect(failed('tools: [{ name: lookup, arguments: { text: /^(a+)+$/ } }]', { tools })).toHaveLength(1);
+  expect(failed('tools: [{ name: lookup, output: /a!$/, arguments: { text: /^a+!/ } }]', { tools })).toEqual([]);
 });
 
 describe('what goes without saying', () => {
@@ -240,6 +265,22 @@ barge_ins: { truncation_error_ms: 10 }
   for (const line of lines) expect(line).toMatch(/found nothing: there is no record of this call to tell by$/);
 });
 
+test('a stop of which it is not known what the model was told is no small error', () => {
+  const yaml = 'barge_ins: { truncation_error_ms: 100 }';
+  const [first] = GOOD.bargeIns;
+  const untold = { atMs: 7_000, stopMs: 0, clearMs: 80, truncation: null };
+  expect(failed(yaml, { bargeIns: [first as CallResult['bargeIns'][0], untold] })).toEqual([
+    '1:35: barge_ins.truncation_error_ms: expected at most 100 ms, found none known of the stop at 7,000 ms',
+  ]);
+});
+
+test.each(['unsettled', 'aborted'])('a tool that is %s did not run, unless that is what was expected', (status) => {
+  const tools = [{ name: 'lookup', atMs: 1, status, arguments: '{}', output: null }];
+  expect(failed('tools: [lookup]', { tools })).toHaveLength(1);
+  expect(failed('tools: [{ name: lookup }]', { tools })).toHaveLength(1);
+  expect(failed(`tools: [{ name: lookup, status: ${status} }]`, { tools })).toEqual([]);
+});
+
 test('without an answer no answer was quick, without a barge-in none was slow', () => {
   expect(failed('answer_ms: 1000', { answers: [], answerP50Ms: null, answerP95Ms: null })).toEqual([
     '1:12: answer_ms: expected at most 1,000 ms, found no answer at all',
@@ -262,11 +303,26 @@ describe('a file with faults is refused', () => {
     ['turns: { mni: 1 }', '1:10: turns.mni: no such key; did you mean min?'],
     [
       'turns: {}',
-      '1:8: turns: expected a number (exactly so many), or a mapping with min, max or both, min not above max (found a mapping)',
+      '1:8: turns: expected a number (exactly so many), or a mapping with min above 0, max or both, min not above max (found a mapping)',
     ],
     ['dead_air_seconds: 1', /^1:19: dead_air_seconds: expected a number of seconds, 2 or more/],
     ['heard: { contains: "/[/" }', /^1:20: heard.contains: expected a regular expression that is valid/],
     ['turns: { min: 3, max: 2 }', /^1:8: turns: expected .*min not above max/],
+    ['turns: { min: 0 }', /^1:8: turns: expected .*min above 0/],
+    ['first_sound_ms: { min: 3, max: 2 }', /^1:17: first_sound_ms: expected none, a number .*min not above max/],
+    ['first_sound_ms: { min: 0 }', /^1:17: first_sound_ms: expected none, a number .*min above 0/],
+    ['heard: { contains: /sorry/g }', /^1:20: heard.contains: expected a regular expression without the flags g and y/],
+    ['heard: { contains: [a, /(so)?/] }', /^1:24: heard.contains\[1\]: expected .*does not fit an empty text/],
+    ['tools: [{ name: a, output: /x*/ }]', /^1:28: tools\[0\].output: expected .*does not fit an empty text/],
+    [
+      'tools: [{ name: a, arguments: { b: [/x/y] } }]',
+      /^1:37: tools\[0\].arguments.b\[0\]: expected .*without the flags/,
+    ],
+    ['tools: [{ name: a, arguments: { b: "/[/" } }]', /^1:36: tools\[0\].arguments.b: expected .*that is valid/],
+    [
+      'tools: [{ name: a, arguments: &all { b: *all } }]',
+      /^1:41: tools\[0\].arguments.b.b: expected a value that does not contain itself/,
+    ],
     ['verbs: [hangup]', /^1:9: verbs\[0\]: expected a verb of TwiML/],
     ['said: { contains: 5 }', /quote it: "5"/],
     ['', '1:1: expected a mapping of keys (found nothing)'],

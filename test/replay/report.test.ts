@@ -82,8 +82,8 @@ describe('a barge-in is judged by the phone', () => {
     step(check, { do: 'leg.clear' }, stop('u3', 100));
     const clears = [5_616, 6_400].map((playedBytesTotal) => ({ atMs: 0, droppedBytes: 0, playedBytesTotal }));
     expect(check.against({ clears })).toEqual([
-      { utterance: 'u2', ledgerMs: 500, phoneMs: 502 },
-      { utterance: 'u3', ledgerMs: 100, phoneMs: 98 },
+      { clear: 0, utterance: 'u2', ledgerMs: 500, phoneMs: 502 },
+      { clear: 1, utterance: 'u3', ledgerMs: 100, phoneMs: 98 },
     ]);
   });
 
@@ -91,7 +91,7 @@ describe('a barge-in is judged by the phone', () => {
     const stops = [{ atMs: 6_775, because: 'caller_spoke', unheardMs: 9_246 }] as const;
     expect(
       bargeInLines({ turns: [caller, agent], stops: [...stops] }, [
-        { utterance: 'u2', ledgerMs: 3_674, phoneMs: 3_676 },
+        { clear: 0, utterance: 'u2', ledgerMs: 3_674, phoneMs: 3_676 },
       ]),
     ).toEqual(["barge-in at 00:06.8: 3,674 ms heard; by the phone's own play buffer 3,676 ms (2 ms apart)"]);
   });
