@@ -47,6 +47,12 @@ function help(): string {
   return `Usage:\n${rows.join('\n')}\n`;
 }
 
+// Whoever reads along may leave (`| head -1`) without ending calls. The server's log has a stream of its own (log.ts).
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 const [name, ...args] = process.argv.slice(2);
 const command = name === undefined ? undefined : COMMANDS[name];
 if (!command) {

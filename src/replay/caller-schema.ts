@@ -13,11 +13,11 @@ const within = (min: number, max: number, unit: string) => {
 const number = (min: number, max: number, unit: string) => within(min, max, unit).optional();
 const text = (what: string, pattern = /\S/) => z.string(what).trim().regex(pattern, what);
 
-const party = () =>
-  text(
-    'a phone number in E.164, quoted: "+15551234567"; a sip: address; or anonymous',
-    /^(\+[1-9]\d{6,14}|sips?:\S+|anonymous)$/,
-  ).optional();
+/** Who calls, or is called; `--from` and `--to` say the same. */
+export const partySchema = text(
+  'a phone number in E.164, quoted: "+15551234567"; a sip: address; or anonymous',
+  /^(\+[1-9]\d{6,14}|sips?:\S+|anonymous)$/,
+);
 
 const step = section({
   user: text('the path of a WAV file, seen from this file').optional(),
@@ -54,8 +54,8 @@ export const networkSchema = section({
 });
 
 export const callerSchema = section({
-  from: party(),
-  to: party(),
+  from: partySchema.optional(),
+  to: partySchema.optional(),
   script: text('the path of a conversation script, seen from this file').optional(),
   max_seconds: number(1, 3600, 'seconds'),
   network: networkSchema.optional(),

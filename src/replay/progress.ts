@@ -41,18 +41,25 @@ export function progressLine({ up, done, failed, waiting, leastLeftMs }: RunStat
   ].join('');
 }
 
+/** Names of files and what others sent may hold what steers a terminal: that is shown as what it is. */
+export const printable = (text: string): string =>
+  text.replace(
+    /(?![\n\t])[\p{Cc}\p{Bidi_C}]/gu,
+    (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  );
+
 /** The process's own streams. The status line lies below what was printed and is drawn again after each further line. */
 export function terminalOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
   const ERASE = '\r\u001b[2K';
   let shown = '';
   const write = (stream: NodeJS.WriteStream, line: string) => {
     if (shown !== '') stderr.write(ERASE);
-    stream.write(`${line}\n`);
+    stream.write(`${printable(line)}\n`);
     if (shown !== '') stderr.write(shown);
   };
   const status = (line: string) => {
-    stderr.write(ERASE + line);
-    shown = line;
+    shown = printable(line);
+    stderr.write(ERASE + shown);
   };
   return {
     out: (line) => write(stdout, line),

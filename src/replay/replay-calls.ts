@@ -4,14 +4,15 @@ import type { CallRecord } from '../record/call-record.ts';
 import type { CheckedStop } from './buffer-check.ts';
 import { measureCall } from './call-measure.ts';
 import type { CallResult } from './call-result.ts';
+import { unmeasuredCall } from './call-unmeasured.ts';
 import { judge, type Verdict } from './expect.ts';
 import type { Expectation } from './expect-file.ts';
 import type { PhoneCall } from '../phone/phone.ts';
 import { PhoneLog } from '../phone/phone-log.ts';
-import type { CallInput } from './replay-inputs.ts';
+import { type CallInput, scriptOf } from './replay-inputs.ts';
 import { networkOptions } from './replay-network.ts';
 import type { ReplayOptions } from './replay-options.ts';
-import type { Lines } from './replay-servers.ts';
+import type { CallOptions, Lines } from './replay-servers.ts';
 
 /** One call to be placed. */
 export interface Job {
@@ -40,6 +41,14 @@ export interface CallTraces {
   stereoWav: Buffer;
   /** The lines of `events.jsonl`. */
   events: string;
+}
+
+/** Who is told of each call when it is over; what the call leaves is gone afterwards. */
+export interface CallHandlers {
+  /** Keeps what it leaves. What goes wrong here fails the call. */
+  keep: (placed: PlacedCall, traces: () => CallTraces) => Promise<void>;
+  /** The last word on it. */
+  over: (placed: PlacedCall) => void;
 }
 
 /** How far a run is. */
@@ -87,13 +96,9 @@ export class CallRun {
 
   /**
    * Places every call; resolves when the last one is over.
-   * @param over told of each call when it is over; what it leaves is gone afterwards
    * @param signal gives the run up: calls that are up are hung up, no further ones are placed
    */
-  async placeAll(
-    over: (placed: PlacedCall, traces: () => CallTraces) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<PlacedCall[]> {
+  async placeAll(handlers: CallHandlers, signal: AbortSignal): Promise<PlacedCall[]> {
     const placed: PlacedCall[] = [];
     const waiting = this.#jobs.values();
     const hangUp = () => {
@@ -104,7 +109,7 @@ export class CallRun {
       for (const job of waiting) {
         await this.#turnToStart(signal);
         if (signal.aborted) return;
-        placed.push(await this.#place(job, over, signal));
+        placed.push(await this.#place(job, handlers, signal));
       }
     };
     try {
@@ -128,21 +133,12 @@ export class CallRun {
     cancel();
   }
 
-  async #place(
-    job: Job,
-    over: (placed: PlacedCall, traces: () => CallTraces) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<PlacedCall> {
-    const { input, nth } = job;
-    const { caller } = input;
-    const { from, to, script, maxMs, network } = this.#options;
-    // A flag goes before what the caller file says.
-    const line = this.#lines.of(script ?? caller.script ?? null);
+  /** A flag goes before what the caller file says. */
+  #callOptions({ input: { caller }, nth }: Job): CallOptions {
+    const { from, to, maxMs, network } = this.#options;
     const calling = from ?? caller.from;
     const called = to ?? caller.to;
-    const startedWallMs = realClock.wallMs();
-    const startedMs = realClock.nowMs();
-    const { call, ended } = line.place({
+    return {
       track: caller.track,
       maxMs: maxMs ?? caller.maxMs ?? DEFAULT_MAX_MS,
       network: networkOptions(caller.network, network, nth - 1),
@@ -150,26 +146,74 @@ export class CallRun {
       verbPace: 1,
       ...(calling === undefined ? {} : { from: calling }),
       ...(called === undefined ? {} : { to: called }),
-    });
+    };
+  }
+
+  async #place(job: Job, { keep, over }: CallHandlers, signal: AbortSignal): Promise<PlacedCall> {
+    const { input } = job;
+    const { caller } = input;
+    const line = this.#lines.of(scriptOf(caller, this.#options.script));
+    const startedWallMs = realClock.wallMs();
+    const startedMs = realClock.nowMs();
+    const { call, ended } = line.place(this.#callOptions(job));
     const log = new PhoneLog(call);
     this.#started++;
     this.#live.set(call, job);
-    const { result: phone, record, stops } = await ended;
+    const verdicts: Verdict[] = [];
+    const attempt = attemptsOf(verdicts);
+    const ends = await attempt('followed', 'a call that can be followed to its end', () => ended);
+    const { record = null, stops = [] } = ends ?? {};
     const interrupted = signal.aborted;
-    const audio = { callerAudio: call.callerAudio(), agentAudio: call.agentAudio() };
-    const result = measureCall({ source: input.path, result: phone, record, stops, ...audio });
-    const expectations = [...this.#expectations, ...(caller.expectation ? [caller.expectation] : [])];
-    const verdicts = interrupted ? [] : judge(result, expectations);
+    const measured = await attempt('measured', 'a call that can be measured', () => {
+      if (ends === null) return null;
+      const audio = { callerAudio: call.callerAudio(), agentAudio: call.agentAudio() };
+      return measureCall({ source: input.path, result: ends.result, record, stops, ...audio });
+    });
+    const result = measured ?? unmeasuredCall(input.path, call.callSid, call.nowMs);
+    if (measured && !interrupted) {
+      const expectations = [...this.#expectations, ...(caller.expectation ? [caller.expectation] : [])];
+      const judged = await attempt('judged', 'a call that can be judged', () => judge(result, expectations));
+      verdicts.push(...(judged ?? []), ...recorded(result, line.dataDir !== null));
+    }
     const tookMs = realClock.nowMs() - startedMs;
     const facts = { result, record, stops, verdicts, interrupted, dataDir: line.dataDir, startedWallMs, tookMs };
     const placed: PlacedCall = { ...job, ...facts };
-    await over(placed, () => ({ stereoWav: call.stereoWav(), events: log.text() }));
+    await attempt('kept', 'a call that can be written to --out', () =>
+      keep(placed, () => ({ stereoWav: call.stereoWav(), events: log.text() })),
+    );
+    await attempt('told', 'a call that can be told of', () => over(placed));
     this.#live.delete(call);
     this.#done++;
     if (!isGood(placed)) this.#failed++;
     return placed;
   }
 }
+
+/** What goes wrong with one call is that call's own, and a verdict on it: the others go on. */
+function attemptsOf(verdicts: Verdict[]) {
+  return async <T>(what: string, expected: string, work: () => T | Promise<T>): Promise<T | null> => {
+    try {
+      return await work();
+    } catch (error) {
+      verdicts.push({ what, where: null, ok: false, expected, found: String((error as Error)?.message ?? error) });
+      return null;
+    }
+  };
+}
+
+/** A server of our own that keeps no record of a call that it took has lost it. */
+const recorded = ({ end, callId }: CallResult, ours: boolean): Verdict[] =>
+  ours && end.callStatus === 'completed'
+    ? [
+        {
+          what: 'record',
+          where: null,
+          ok: callId !== null,
+          expected: 'the server’s own record of the call',
+          found: callId === null ? 'none' : 'one',
+        },
+      ]
+    : [];
 
 /** A call in which nothing was found wrong. */
 export const isGood = ({ verdicts, interrupted }: Pick<PlacedCall, 'verdicts' | 'interrupted'>): boolean =>

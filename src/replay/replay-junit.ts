@@ -4,11 +4,17 @@ import type { FoldResult } from './fold.ts';
 import type { JunitCase, JunitSuite } from './junit.ts';
 import type { PlacedCall } from './replay-calls.ts';
 
+/** The run itself: what stands in the file until it has ended, and when it broke off. */
+export const unendedSuite = (why: string, startedWallMs: number): JunitSuite =>
+  suiteOf('trunkline replay', startedWallMs, 0, [failedCase('the run ends', why)]);
+
 /** A file that could not be used. */
-export function faultySuite(path: string, fault: string, startedWallMs: number): JunitSuite {
-  const [first = '', ...more] = fault.split('\n');
-  const detail = more.length > 0 ? { detail: fault } : {};
-  return suiteOf(path, startedWallMs, 0, [{ name: 'can be used', tookMs: 0, failure: first, ...detail }]);
+export const faultySuite = (path: string, fault: string, startedWallMs: number): JunitSuite =>
+  suiteOf(path, startedWallMs, 0, [failedCase('can be used', fault)]);
+
+function failedCase(name: string, fault: string): JunitCase {
+  const [failure = '', ...more] = fault.split('\n');
+  return { name, tookMs: 0, failure, ...(more.length > 0 ? { detail: fault } : {}) };
 }
 
 /** A tape. */

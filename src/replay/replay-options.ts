@@ -1,7 +1,7 @@
 // The command line of `trunkline replay`: its usage, its flags and their bounds.
 import { parseArgs } from 'node:util';
 import { TrunklineError } from '../errors.ts';
-import { BURST_EVERY_SECONDS, type NetworkYaml } from './caller-schema.ts';
+import { BURST_EVERY_SECONDS, type NetworkYaml, networkSchema, partySchema } from './caller-schema.ts';
 
 /** What was asked for; every value is inside its bounds. */
 export interface ReplayOptions {
@@ -93,14 +93,14 @@ export function readOptions(args: string[], env: Record<string, string | undefin
     callers: whole('--callers', callers),
     parallel: whole('--parallel', number('parallel', 1, MOST_CALLS) ?? Math.max(PARALLEL, callers)),
     staggerMs: number('stagger', 0, 60_000) ?? STAGGER_MS,
-    from: values.from ?? null,
-    to: values.to ?? null,
+    from: partyOf('--from', values.from),
+    to: partyOf('--to', values.to),
     network: {
       delay_ms: number('delay', 0, 5000) ?? undefined,
       jitter_ms: number('jitter', 0, 5000) ?? undefined,
       burst: values.burst === undefined ? undefined : burstOf(values.burst),
       lose_socket_at: number('lose-socket-at', 0, 3600) ?? undefined,
-      seed: number('seed', 0, 0xffff_ffff) ?? undefined,
+      seed: values.seed === undefined ? undefined : seedOf(values.seed),
     },
     script: values.script ?? null,
     remote: remoteOf(values, env),
@@ -126,6 +126,19 @@ function numberIn(name: string, text: string, min: number, max: number): number 
 function whole(name: string, value: number): number {
   if (!Number.isInteger(value)) throw fault(`${name}: expected a whole number (found ${value})`);
   return value;
+}
+
+function partyOf(name: string, text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const { data, error } = partySchema.safeParse(text);
+  if (error) throw fault(`${name}: expected ${error.issues[0]?.message} (found ${text})`);
+  return data;
+}
+
+function seedOf(text: string): number | undefined {
+  const { data, error } = networkSchema.shape.seed.safeParse(text.trim() === '' ? Number.NaN : Number(text));
+  if (error) throw fault(`--seed: expected ${error.issues[0]?.message} (found ${text})`);
+  return data;
 }
 
 function burstOf(text: string): { ms: number; every_seconds: number } {

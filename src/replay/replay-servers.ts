@@ -2,9 +2,9 @@
 import { readConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { type Server, startServer } from '../server.ts';
-import { loadScript, type ScriptedSessions } from '../simulator/script-file.ts';
 import { type PhoneCall, placeCall } from '../phone/phone.ts';
 import type { PhoneOptions } from '../phone/phone-options.ts';
+import type { Scripts } from './replay-inputs.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import { type BothEnds, WatchedCalls } from './watched-calls.ts';
 
@@ -38,24 +38,8 @@ export function remoteLines(remote: NonNullable<ReplayOptions['remote']>): Lines
   return { of: () => line, close: () => Promise.resolve() };
 }
 
-/**
- * Scripts from disk, before anything is started.
- * @throws TrunklineError for a script with faults
- */
-export async function loadScripts(
-  paths: readonly (string | null)[],
-): Promise<ReadonlyMap<string | null, ScriptedSessions | undefined>> {
-  const scripts = new Map<string | null, ScriptedSessions | undefined>();
-  for (const path of new Set(paths)) scripts.set(path, path === null ? undefined : await loadScript(path));
-  return scripts;
-}
-
 /** Servers of this process: the environment's agents and limits, but always the simulator and nobody from outside. */
-export async function ownLines(
-  scripts: ReadonlyMap<string | null, ScriptedSessions | undefined>,
-  env: Environment,
-  warn: (line: string) => void,
-): Promise<Lines> {
+export async function ownLines(scripts: Scripts, env: Environment, warn: (line: string) => void): Promise<Lines> {
   const config = readConfig({
     ...env,
     PORT: '0',

@@ -51,7 +51,7 @@ function headLine({ input, nth, result, interrupted }: PlacedCall): string {
   const stopped = bargeIns.filter(({ stopMs }) => stopMs !== null).length;
   const stops = stopped === 0 ? '' : `, ${counted(stopped, 'barge-in')}`;
   const name = nth === 1 ? input.path : `${input.path} (caller ${nth})`;
-  return `${name}: ${seconds(durationMs)}, ${how}; webhook ${webhookMs} ms, ${sound}${stops}`;
+  return `${plainText(name)}: ${seconds(durationMs)}, ${how}; webhook ${webhookMs} ms, ${sound}${stops}`;
 }
 
 const failedLines = ({ verdicts }: PlacedCall): string[] =>

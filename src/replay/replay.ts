@@ -1,120 +1,110 @@
 // `trunkline replay`: recordings and caller files become calls, tapes are folded through the call core again, and both are
 // judged. The command and its run; what each part does has a file of its own.
-import { dirname } from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { realClock } from '../clock.ts';
 import { TrunklineError } from '../errors.ts';
-import { type Expectation, loadExpectation } from './expect-file.ts';
 import { foldTape } from './fold.ts';
-import { type JunitSuite, junitXml } from './junit.ts';
+import type { JunitSuite } from './junit.ts';
+import { JunitFile } from './junit-file.ts';
 import { type Output, showProgress, terminalOutput } from './progress.ts';
-import { CallRun, isGood, type Job, type PlacedCall } from './replay-calls.ts';
-import { InputError } from './replay-fault.ts';
-import { type CallInput, type Input, readInputs, type TapeInput } from './replay-inputs.ts';
-import { callSuite, faultySuite, tapeSuite } from './replay-junit.ts';
-import { KeptCalls, writePrivate } from './replay-keep.ts';
+import { CallRun, type CallTraces, isGood, type Job, type PlacedCall } from './replay-calls.ts';
+import { type CallInput, readFiles, type RunFiles, type Scripts, type TapeInput } from './replay-inputs.ts';
+import { callSuite, faultySuite, tapeSuite, unendedSuite } from './replay-junit.ts';
+import { KeptCalls } from './replay-keep.ts';
 import { type ReplayOptions, readOptions, USAGE } from './replay-options.ts';
-import { type Lines, loadScripts, ownLines, remoteLines } from './replay-servers.ts';
+import { type Lines, ownLines, remoteLines } from './replay-servers.ts';
 import { callLines, shortLines, summaryLines } from './replay-summary.ts';
 import { foldText } from './report.ts';
 import { counted, seconds } from './text-layout.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** What a shell is told of a run that Ctrl-C ended. */
-const INTERRUPTED = 130;
+/** What a shell is told of a run that a signal ended. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+type EndSignal = keyof typeof EXIT_CODES;
 /** Up to so many calls are told in full; of more only those that failed, and of those the first ones. */
 const FULL_REPORTS = 8;
 const SHORT_REPORTS = 10;
 
-/** The command. The first Ctrl-C hangs up every call and writes what there is, the second one ends at once. */
+/** The command. The first Ctrl-C or SIGTERM hangs up every call and writes what there is, the second one ends at once. */
 export async function replay(args: string[]): Promise<void> {
   const output = terminalOutput(process.stdout, process.stderr);
   if (args.includes('--help') || args.includes('-h')) return output.out(USAGE);
   const givenUp = new AbortController();
-  const giveUp = () => {
-    if (givenUp.signal.aborted) process.exit(INTERRUPTED);
+  const giveUp = (by: EndSignal) => {
+    if (givenUp.signal.aborted) process.exit(EXIT_CODES[by]);
     output.err('hanging up every call; once more ends at once');
-    givenUp.abort();
+    givenUp.abort(by);
   };
-  process.on('SIGINT', giveUp);
+  process.on('SIGINT', giveUp).on('SIGTERM', giveUp);
   try {
     process.exitCode = await replayFiles(args, output, { signal: givenUp.signal });
   } finally {
-    process.off('SIGINT', giveUp);
+    process.off('SIGINT', giveUp).off('SIGTERM', giveUp);
   }
 }
 
-/** Replays every file; returns the exit code. Every file is read and checked before the first call is placed. */
+/**
+ * Replays every file; returns the exit code. Every file is read and checked before the first call is placed.
+ * @param options `signal` gives the run up; its reason is the name of the signal that the process got
+ */
 export async function replayFiles(
   args: string[],
   output: Output,
   { env = process.env, signal = new AbortController().signal }: { env?: Environment; signal?: AbortSignal } = {},
-): Promise<0 | 1 | typeof INTERRUPTED> {
+): Promise<number> {
   const options = readOptions(args, env);
-  await makeRoom(options);
   const startedWallMs = realClock.wallMs();
-  const { inputs, faults } = readInputs(options.files);
-  const expectations = readExpectations(options.expectFiles, inputs, faults);
-  const calls = inputs.filter((input) => input.kind === 'call');
-  if (faults.length > 0) {
-    for (const { text } of faults) output.err(text);
-    await writeJunit(
-      options,
-      faults.map(({ path, text }) => faultySuite(path, text, startedWallMs)),
-    );
-    return 1;
+  const unended = (why: string) => unendedSuite(why, startedWallMs);
+  // The file of an earlier run must not be taken for this one's, nor may one that breaks off look good.
+  const junit = options.junitFile === null ? null : await JunitFile.open(options.junitFile, unended('it did not end'));
+  try {
+    const { good, suites } = await run(options, output, env, signal);
+    const givenUpBy = signal.aborted ? endSignal(signal.reason) : null;
+    await junit?.write(givenUpBy ? [...suites, unended(`it was given up (${givenUpBy})`)] : suites);
+    if (givenUpBy) return EXIT_CODES[givenUpBy];
+    return good ? 0 : 1;
+  } catch (error) {
+    // What is thrown says more than that the file cannot be written, where that is so.
+    await junit?.write([unended(`it broke off: ${(error as Error)?.message ?? String(error)}`)]).catch(() => {});
+    throw error;
   }
-  const tapes = inputs.filter((input) => input.kind === 'tape').map((tape) => foldOne(tape, output));
-  const placed = calls.length > 0 ? await placeAll(calls, options, expectations, output, env, signal) : [];
+}
+
+const endSignal = (reason: unknown): EndSignal => (reason === 'SIGTERM' ? reason : 'SIGINT');
+
+/** What a run came to. */
+interface Outcome {
+  good: boolean;
+  suites: JunitSuite[];
+}
+
+async function run(options: ReplayOptions, output: Output, env: Environment, signal: AbortSignal): Promise<Outcome> {
+  const startedWallMs = realClock.wallMs();
+  if (options.outDir !== null) await makeFolder(options.outDir);
+  const files = await readFiles(options);
+  for (const { text } of files.faults) output.err(text);
+  if (files.faults.length > 0)
+    return { good: false, suites: files.faults.map(({ path, text }) => faultySuite(path, text, startedWallMs)) };
+  const tapes = files.tapes.map((tape) => foldOne(tape, output));
+  const placed = files.calls.length > 0 ? await placeAll(files, options, output, env, signal) : [];
   const suiteOf = (input: CallInput) =>
     callSuite(
       input.path,
       placed.filter((one) => one.input === input),
       startedWallMs,
     );
-  await writeJunit(options, [...tapes.map(({ suite }) => suite), ...calls.map(suiteOf)]);
-  if (signal.aborted) return INTERRUPTED;
-  return tapes.every(({ identical }) => identical) && placed.every(isGood) ? 0 : 1;
-}
-
-function readExpectations(
-  paths: readonly string[],
-  inputs: readonly Input[],
-  faults: { path: string; text: string }[],
-): Expectation[] {
-  const expectations: Expectation[] = [];
-  for (const path of paths) {
-    try {
-      expectations.push(loadExpectation(path));
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      faults.push({ path, text: error.message });
-    }
-  }
-  if (paths.length > 0 && faults.length === 0 && inputs.every(({ kind }) => kind === 'tape'))
-    throw new TrunklineError('TRK_CONFIG', '--expect judges calls; a tape is judged by its own decisions');
-  return expectations;
-}
-
-/**
- * Folders for what the run leaves, before it takes its time. The JUnit file of an earlier run must not be taken for this one's.
- * @throws TrunklineError for a place that cannot be written
- */
-async function makeRoom({ outDir, junitFile }: ReplayOptions): Promise<void> {
-  const make = async (flag: string, path: string, work: () => Promise<unknown>) => {
-    await work().catch((cause: NodeJS.ErrnoException) => {
-      throw new TrunklineError('TRK_CONFIG', `${flag} ${path}: it cannot be written (${cause.code})`, { cause });
-    });
+  return {
+    good: tapes.every(({ identical }) => identical) && placed.every(isGood),
+    suites: [...tapes.map(({ suite }) => suite), ...files.calls.map(suiteOf)],
   };
-  if (outDir !== null) await make('--out', outDir, () => mkdir(outDir, { recursive: true, mode: 0o700 }));
-  if (junitFile === null) return;
-  await make('--junit', junitFile, () => mkdir(dirname(junitFile), { recursive: true }));
-  await make('--junit', junitFile, () => writePrivate(junitFile, junitXml([])));
 }
 
-async function writeJunit({ junitFile }: ReplayOptions, suites: JunitSuite[]): Promise<void> {
-  if (junitFile !== null) await writePrivate(junitFile, junitXml(suites));
+/** For what the run leaves, before it takes its time. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+    throw new TrunklineError('TRK_CONFIG', `--out ${path}: it cannot be written (${cause.code})`, { cause });
+  });
 }
 
 /** Folds one tape and tells of it. */
@@ -132,29 +122,30 @@ function foldOne({ path, tape }: TapeInput, output: Output): { identical: boolea
 
 /** Places every call and tells of each when it is over. */
 async function placeAll(
-  inputs: readonly CallInput[],
+  { calls: inputs, expectations, scripts }: RunFiles,
   options: ReplayOptions,
-  expectations: readonly Expectation[],
   output: Output,
   env: Environment,
   signal: AbortSignal,
 ): Promise<PlacedCall[]> {
-  const lines = await openLines(inputs, options, env, output);
+  const lines = await openLines(inputs, options, scripts, env, output);
   const jobs = inputs.flatMap((input) =>
     Array.from({ length: options.callers }, (_, i): Job => ({ input, nth: i + 1 })),
   );
   const kept = options.outDir === null ? null : new KeptCalls(options.outDir, inputs, options.callers);
-  const run = new CallRun(jobs, options, lines, expectations);
+  const calls = new CallRun(jobs, options, lines, expectations);
   const inFull = jobs.length <= FULL_REPORTS;
   output.out(introduction(jobs, options));
-  const stopShowing = showProgress(output, () => run.state);
+  const stopShowing = showProgress(output, () => calls.state);
   try {
-    const placed = await run.placeAll(async (one, traces) => {
-      await kept?.keep(one, traces());
-      const folder = inFull && kept ? [`  written to ${kept.folder(one)}`] : [];
-      const told = inFull ? callLines(one, output.columns) : run.state.failed < SHORT_REPORTS ? shortLines(one) : [];
+    const over = (one: PlacedCall) => {
+      const told = inFull ? callLines(one, output.columns) : calls.state.failed < SHORT_REPORTS ? shortLines(one) : [];
+      const isKept = kept !== null && !one.verdicts.some(({ what }) => what === 'kept');
+      const folder = inFull && isKept ? [`  written to ${kept.folder(one)}`] : [];
       for (const line of [...told, ...folder]) output.out(line);
-    }, signal);
+    };
+    const keep = async (one: PlacedCall, traces: () => CallTraces) => kept?.keep(one, traces());
+    const placed = await calls.placeAll({ keep, over }, signal);
     stopShowing();
     if (jobs.length > 1) for (const line of summaryLines(placed, jobs.length, output.columns)) output.out(line);
     if (kept !== null && !inFull) output.out(`written to ${options.outDir}`);
@@ -167,7 +158,8 @@ async function placeAll(
 
 async function openLines(
   inputs: readonly CallInput[],
-  { remote, script }: ReplayOptions,
+  { remote }: ReplayOptions,
+  scripts: Scripts,
   env: Environment,
   output: Output,
 ): Promise<Lines> {
@@ -177,7 +169,6 @@ async function openLines(
       output.err(`${counted(scripted, 'script')} not used: the model behind --server says what it says`);
     return remoteLines(remote);
   }
-  const scripts = await loadScripts(inputs.map(({ caller }) => script ?? caller.script ?? null));
   return ownLines(scripts, env, (line) => output.err(line));
 }
 

@@ -47,8 +47,15 @@ export class SessionLog {
   }
 
   #line(text: string): void {
-    this.#write(`${new Date().toTimeString().slice(0, 8)}  ${text}`);
+    this.#write(`${new Date().toTimeString().slice(0, 8)}  ${printable(text)}`);
   }
 }
+
+/** On one line, without what would steer a terminal: clients choose the names of models and what is wrong with them. */
+const printable = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Bidi_C}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  );
 
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -127,15 +127,25 @@ test('a run that is given up hangs up, keeps what there is and places no more', 
   expect(lines).toContain('never placed: 9');
   expect(lines.join('\n')).not.toContain('FAILED');
   expect(await readdir(join(out, 'quick'))).toEqual(['1']);
-  expect(await readFile(junit, 'utf8')).toContain('<skipped message="the run was given up during this call"/>');
+  const xml = await readFile(junit, 'utf8');
+  expect(xml).toContain('<skipped message="the run was given up during this call"/>');
+  // What was skipped alone would look green.
+  expect(xml).toContain('<failure message="it was given up (SIGINT)">');
 });
 
 test('a script with faults, or one that is missing, is told before any call', async () => {
   const bad = join(dir, 'bad-model.yaml');
   await writeFile(bad, 'turns: [{ syas: [short_ok] }]\n');
   const { lines, output } = terminal();
-  const run = (script: string) => replayFiles([join(dir, 'quick.yaml'), '--script', script], output, { env: env() });
-  await expect(run(bad)).rejects.toThrow(/bad-model\.yaml:1:11: turns\[0\]\.syas: no such key; did you mean says\?/);
-  await expect(run('/nowhere.yaml')).rejects.toThrow('/nowhere.yaml');
-  expect(lines).toEqual([]);
+  const junit = join(dir, 'scripts.xml');
+  const run = (script: string) =>
+    replayFiles([join(dir, 'quick.yaml'), '--script', script, '--junit', junit], output, { env: env() });
+  expect(await run(bad)).toBe(1);
+  expect(await run('/nowhere.yaml')).toBe(1);
+  expect(lines).toEqual([
+    expect.stringMatching(/bad-model\.yaml:1:11: turns\[0\]\.syas: no such key; did you mean says\?$/),
+    '/nowhere.yaml: expected a script file; there is no such file',
+  ]);
+  const xml = await readFile(junit, 'utf8');
+  expect(xml).toContain('<testsuite name="/nowhere.yaml" tests="1" failures="1"');
 });

@@ -39,6 +39,12 @@ describe('a terminal', () => {
     expect(output.columns).toBe(80);
   });
 
+  test('is steered by nobody’s file names', () => {
+    const { output, written } = screen(true);
+    output.err('a\u001b[2J\u202eb.wav: no\n\tsuch file');
+    expect(written()).toBe('a\\u001b[2J\\u202eb.wav: no\n\tsuch file\n');
+  });
+
   test('that is none gets lines', () => {
     const { output } = screen(false);
     expect(output.status).toBeNull();
@@ -106,6 +112,8 @@ describe('many calls', () => {
   test('are told one by one only where something was wrong', () => {
     expect(shortLines(placed(b, 1))).toEqual([]);
     expect(shortLines({ ...placed(b, 1), interrupted: true })).toEqual([]);
+    // A file's name makes no second line.
+    expect(shortLines(placed(input('a\u001b[31m\nb.yaml'), 1, {}, true))[0]).toMatch(/^a \[31m b\.yaml: /);
     expect(shortLines(placed(b, 3, {}, true))).toEqual([
       'b.yaml (caller 3): 5.0 s, caller_hung_up, by caller; webhook 9 ms, first sound after 100 ms, 1 barge-in',
       '  FAILED e.yaml:1:8: turns: expected 1, found 2',

@@ -130,6 +130,18 @@ describe('a tape', () => {
   });
 });
 
+test('a tape with a byte order mark is read; one of a header alone is a fault', async () => {
+  const tape = await wholeTape();
+  const marked = await fileWith('marked', `\ufeff${tape}`);
+  expect(await run(marked)).toMatchObject({ code: 0, err: [] });
+  const header = await fileWith('header.jsonl', `${tape.split('\n')[0]}\n`);
+  expect(await run(header)).toEqual({
+    code: 1,
+    out: [],
+    err: [`${header}: a tape without a single step: nothing was decided, and nothing can be compared`],
+  });
+});
+
 describe('a file that cannot be replayed', () => {
   test('is named with the cure when it is no telephone WAV', async () => {
     const wav = writeWav([new Uint8Array(160)]);
@@ -194,6 +206,9 @@ describe('a command that makes no sense', () => {
     [['--jitter', '9999', 'a.wav'], '--jitter: expected a number from 0 to 5000'],
     [['--burst', '5', 'a.wav'], '--burst: expected a number from 20 to 30000 (found 5)'],
     [['--burst', '400/5/6', 'a.wav'], '--burst: expected milliseconds, or MS/SECONDS such as 400/10'],
+    [['--from', 'abc', 'a.wav'], '--from: expected a phone number in E.164'],
+    [['--to', 'xyz', 'a.wav'], '--to: expected a phone number in E.164'],
+    [['--seed', '1.5', 'a.wav'], '--seed: expected a whole number (found 1.5)'],
     [['--script', 's.yaml', '--server', 'http://h', 'a.wav'], '--script is for the simulator'],
     [['--server', 'localhost', 'a.wav'], '--server, --public-url: expected an http or https URL'],
     [['--server', 'http://localhost:3000', 'a.wav'], '--server needs --auth-token or TWILIO_AUTH_TOKEN'],
@@ -210,6 +225,22 @@ test('a place that cannot be written is told before anything is replayed', async
     /--out .*kept: it cannot be written \(ENOTDIR\)/,
   );
   await expect(run(tape, '--junit', dir)).rejects.toThrow(/--junit .*: it cannot be written \(EISDIR\)/);
+});
+
+test('the JUnit file fails where a run breaks off before its first call', async () => {
+  const wav = await fileWith('calls.wav', writeWav([new Uint8Array(160)]));
+  const junit = join(dir, 'broken.xml');
+  const nowhere = { env: { AGENTS_DIR: join(dir, 'nowhere'), DATA_DIR: join(dir, 'data') } };
+  const output = { out: () => {}, err: () => {}, status: null, columns: 100 };
+  await expect(replayFiles([wav, '--junit', junit], output, nowhere)).rejects.toThrow(/nowhere/);
+  expect(await readFile(junit, 'utf8')).toMatch(/tests="1" failures="1"[^]*<failure message="it broke off: .*nowhere/);
+});
+
+test('a JUnit file that is one of the files of the run is refused, and nothing is lost', async () => {
+  const tape = await wholeTape();
+  const path = await fileWith('precious.jsonl', tape);
+  await expect(run(path, '--junit', path)).rejects.toThrow(`--junit ${path}: this file is no JUnit file`);
+  expect(await readFile(path, 'utf8')).toBe(tape);
 });
 
 test('an expectation without a call to judge is refused', async () => {

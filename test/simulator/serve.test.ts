@@ -93,3 +93,25 @@ test('explains its flags', async () => {
   const { code, output } = await simulator('--help').ended;
   expect([code, output]).toEqual([0, expect.stringMatching(/^usage: trunkline simulator .*--script/)]);
 });
+
+test('goes on when whoever read its lines has left, and a client cannot steer the terminal', async () => {
+  const { child, says, ended } = simulator('--port', '0');
+  const [, url = ''] = await says(/(ws:\S+realtime\?model=)/);
+  const connect = async (model: string): Promise<WebSocket> => {
+    const socket = new WebSocket(url + encodeURIComponent(model), { headers: { authorization: 'Bearer any' } });
+    await once(socket, 'open');
+    return socket;
+  };
+  const first = await connect('\u001b[2Jred\nfake');
+  await says(/session 1 opened: \\u001b\[2Jred\\u000afake\n/);
+  child.stdout.destroy();
+  const closed = once(first, 'close');
+  first.close();
+  await closed;
+  // The line about it meets nobody; the next session is served all the same.
+  const second = await connect('gpt-realtime-2.1');
+  second.send('{"type":"response.cancel"}');
+  await once(second, 'message');
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+});
