@@ -23,3 +23,44 @@ export function watchEventLoop(delay: Gauge): { show(): void; close(): void } {
     close: () => sampler.disable(),
   };
 }
+
+/** The window's age when it is read: from this to twice this. */
+const HALF_WINDOW_MS = 5_000;
+/** Every millisecond of these samplers is a wake-up of the process, and admission needs no finer view. */
+const RECENT_RESOLUTION_MS = 20;
+
+/** How late the loop runs of late, whoever scrapes. */
+export interface RecentLoopDelay {
+  /** The 99th percentile of the last 5 to 10 seconds; 0 before the first 5 are over. */
+  readonly p99Ms: () => number;
+  close(): void;
+}
+
+/**
+ * Watches the loop with two samplers that take turns: the younger begins anew every half window, the elder is read, so what
+ * is read is never older than the window and never younger than its half.
+ */
+export function watchRecentLoop(halfWindowMs = HALF_WINDOW_MS): RecentLoopDelay {
+  const sampler = () => {
+    const made = monitorEventLoopDelay({ resolution: RECENT_RESOLUTION_MS });
+    made.enable();
+    return made;
+  };
+  let younger = sampler();
+  let elder: typeof younger | null = null;
+  const turn = setInterval(() => {
+    const gone = elder;
+    elder = younger;
+    gone?.reset();
+    younger = gone ?? sampler();
+  }, halfWindowMs);
+  turn.unref();
+  return {
+    p99Ms: () => (elder === null ? 0 : Math.max(0, elder.percentile(99) / 1e6 - RECENT_RESOLUTION_MS)),
+    close() {
+      clearInterval(turn);
+      younger.disable();
+      elder?.disable();
+    },
+  };
+}
