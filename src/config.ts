@@ -17,6 +17,8 @@ export interface Config {
   readonly twilioAccountSid: string | null;
   /** Null: nobody but the product's own phone can call. */
   readonly twilioAuthToken: string | null;
+  /** Root of the carrier's REST API (no slash at the end), default https://api.twilio.com. */
+  readonly twilioApiBaseUrl: string;
   /** Null: the embedded simulator answers. */
   readonly openaiApiKey: string | null;
   /** API root (no slash at the end), default https://api.openai.com/v1. */
@@ -29,7 +31,11 @@ export interface Config {
   readonly dataDir: string;
   /** Calls at once, default 100. */
   readonly maxConcurrentCalls: number;
-  /** Longest call, default 3,300,000: a model session lives 60 minutes at most, so nothing above 59 is accepted. */
+  /** New calls a second, default 50: each opens a model session. */
+  readonly maxCallsPerSecond: number;
+  /** p99 of the event loop's delay above which no call is let in, default 250; 0 = whatever it is. */
+  readonly maxLoopDelayMs: number;
+  /** Longest call, default 3,300,000: a model session that nears its end is replaced, so only Twilio's own 4 hours bound it. */
   readonly maxCallMs: number;
   /** The caller may be silent this long before being asked, default 15,000. */
   readonly idleTimeoutMs: number;
@@ -96,6 +102,17 @@ const KEYS = {
   } satisfies Key<string | null> as Key<string | null>,
   TWILIO_ACCOUNT_SID: matching('AC followed by 32 hexadecimal digits', /^AC[0-9a-f]{32}$/i),
   TWILIO_AUTH_TOKEN: secret(matching('the auth token from the Twilio console, without spaces', /^\S+$/)),
+  TWILIO_API_BASE_URL: {
+    expected: 'an https URL without query such as https://api.dublin.ie1.twilio.com (http only for localhost)',
+    standard: 'https://api.twilio.com',
+    absent: 'https://api.twilio.com',
+    parse(text) {
+      const url = httpUrl(text);
+      // The auth token goes there.
+      if (!url || (url.protocol === 'http:' && !isLoopback(url.hostname))) return undefined;
+      return (url.origin + url.pathname).replace(/\/+$/, '');
+    },
+  } satisfies Key<string> as Key<string>,
   OPENAI_API_KEY: secret(matching('an API key, without spaces', /^[\x21-\x7e]+$/)),
   OPENAI_BASE_URL: {
     expected: 'an http or https URL without query such as https://api.openai.com/v1',
@@ -110,7 +127,9 @@ const KEYS = {
   AGENTS_DIR: withDefault('agents', matching('a folder', /^[^\0]+$/)),
   DATA_DIR: withDefault('data', matching('a folder', /^[^\0]+$/)),
   MAX_CONCURRENT_CALLS: integer(100, 1, 10_000, 'calls'),
-  MAX_CALL_SECONDS: seconds(3300, 1, 3540),
+  MAX_CALLS_PER_SECOND: integer(50, 1, 1000, 'calls'),
+  MAX_LOOP_DELAY_MS: integer(250, 0, 10_000, 'milliseconds'),
+  MAX_CALL_SECONDS: seconds(3300, 1, 14_400),
   IDLE_TIMEOUT_SECONDS: seconds(15, 1, 600),
   DRAIN_SECONDS: seconds(300, 0, 3600),
   LOG_LEVEL: {
@@ -149,12 +168,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     publicUrl: read('PUBLIC_URL', KEYS.PUBLIC_URL),
     twilioAccountSid: read('TWILIO_ACCOUNT_SID', KEYS.TWILIO_ACCOUNT_SID),
     twilioAuthToken: read('TWILIO_AUTH_TOKEN', KEYS.TWILIO_AUTH_TOKEN),
+    twilioApiBaseUrl: read('TWILIO_API_BASE_URL', KEYS.TWILIO_API_BASE_URL),
     openaiApiKey: read('OPENAI_API_KEY', KEYS.OPENAI_API_KEY),
     openaiBaseUrl: read('OPENAI_BASE_URL', KEYS.OPENAI_BASE_URL),
     openaiRealtimeModel: read('OPENAI_REALTIME_MODEL', KEYS.OPENAI_REALTIME_MODEL),
     agentsDir: read('AGENTS_DIR', KEYS.AGENTS_DIR),
     dataDir: read('DATA_DIR', KEYS.DATA_DIR),
     maxConcurrentCalls: read('MAX_CONCURRENT_CALLS', KEYS.MAX_CONCURRENT_CALLS),
+    maxCallsPerSecond: read('MAX_CALLS_PER_SECOND', KEYS.MAX_CALLS_PER_SECOND),
+    maxLoopDelayMs: read('MAX_LOOP_DELAY_MS', KEYS.MAX_LOOP_DELAY_MS),
     maxCallMs: read('MAX_CALL_SECONDS', KEYS.MAX_CALL_SECONDS),
     idleTimeoutMs: read('IDLE_TIMEOUT_SECONDS', KEYS.IDLE_TIMEOUT_SECONDS),
     drainMs: read('DRAIN_SECONDS', KEYS.DRAIN_SECONDS),
@@ -174,6 +196,10 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     warnings.push('OPENAI_BASE_URL: http sends OPENAI_API_KEY and all audio unencrypted; use https');
   if (config.twilioAuthToken && !config.publicUrl)
     warnings.push('PUBLIC_URL: absent although TWILIO_AUTH_TOKEN is set; no signature of Twilio can match without it');
+  if (config.twilioAuthToken && !config.twilioAccountSid)
+    warnings.push(
+      'TWILIO_ACCOUNT_SID: absent although TWILIO_AUTH_TOKEN is set; calls whose media is lost cannot be brought back by REST',
+    );
 
   if (faults.length > 0)
     throw new TrunklineError(

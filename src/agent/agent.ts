@@ -26,11 +26,52 @@ export interface AgentModel {
   speed: number;
   /** API root of another endpoint for this agent, e.g. a regional one; null = OPENAI_BASE_URL. */
   endpoint: string | null;
+  /** How long the endpoint lets one session live; it is replaced shortly before. */
+  maxSessionMs: number;
   reasoningEffort: 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | null;
   maxOutputTokens: number;
   noiseReduction: 'near_field' | 'far_field' | null;
   transcription: { model: string; language: string | null } | null;
   truncation: 'auto' | 'disabled' | { retentionRatio: number; postInstructionTokens: number | null };
+}
+
+/** What a caller who is not let in gets. */
+export type Refusal = { give: 'busy' } | { give: 'sentence'; text: string } | { give: 'forward'; to: string };
+
+/** Who is let in, and what the others get. */
+export interface AgentAdmission {
+  /** Who may call; null = everybody who is not denied. Entries as `isListed` of `call/caller.ts` reads them. */
+  allow: readonly string[] | null;
+  /** Who may not, also when `allow` names them. */
+  deny: readonly string[];
+  /** The least STIR attestation of a telephone number; null = none needed. */
+  attestation: 'A' | 'B' | 'C' | null;
+  callsPerMinutePerCaller: number | null;
+  callsAtOncePerCaller: number | null;
+  refused: {
+    /** By a list or for a missing attestation. */
+    denied: Refusal;
+    /** For calling too often or too many times at once. */
+    limited: Refusal;
+    /** Because agent, server or model have enough to do. */
+    full: Refusal;
+    /** Because the server is stopping. */
+    draining: Refusal;
+  };
+}
+
+/** What the caller gets when the model fails, in this order. Clips are PCMU bytes. */
+export interface AgentFailure {
+  /** Played when the caller has waited in silence for `holdAfterMs`, while another session is opened. */
+  hold: Uint8Array;
+  holdAfterMs: number;
+  /** A second model, at its own endpoint, that takes over when the first cannot be had; null = none. */
+  fallback: { name: string; endpoint: string | null; voice: string } | null;
+  /** Played when no model is left, saying `apologyText`; then the call is forwarded, or a message is taken, or it ends. */
+  apology: Uint8Array;
+  apologyText: string;
+  forwardTo: string | null;
+  voicemail: { prompt: string; maxSeconds: number } | null;
 }
 
 export interface Agent {
@@ -60,11 +101,11 @@ export interface Agent {
     toolMs: number;
     maxConcurrentCalls: number;
   };
+  admission: AgentAdmission;
   tools: readonly Tool[];
   /** Built-in: the agent may end the call after its goodbye was heard. `goodbye` tells the model how to say one it left out. */
   endCall: { enabled: boolean; goodbye: string };
-  /** When the model fails: this clip (PCMU bytes, saying `apologyText`) is played, then the call is forwarded or ended. */
-  failure: { apology: Uint8Array; apologyText: string; forwardTo: string | null };
+  failure: AgentFailure;
   /** Null: audio is not kept. The disclosure is part of what is spoken first. */
   recording: { disclosure: string } | null;
 }

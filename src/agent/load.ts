@@ -10,7 +10,7 @@ import { checkTool } from '../tools/declaration.ts';
 import type { Tool } from '../tools/tool.ts';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
-import type { Agent, TurnTaking } from './agent.ts';
+import type { Agent, AgentAdmission, Refusal, TurnTaking } from './agent.ts';
 import { agentSchema, TOOL_FILE, VOICES } from './schema.ts';
 import type { AgentFile } from './schema.ts';
 
@@ -27,6 +27,7 @@ export interface AgentBounds {
 /** Longest recorded clip. */
 const MAX_CLIP_MS = 120_000;
 
+const SHIPPED_HOLD = fileURLToPath(new URL('../../agents/clips/hold.wav', import.meta.url));
 const SHIPPED_APOLOGY = fileURLToPath(new URL('../../agents/clips/apology.wav', import.meta.url));
 
 /**
@@ -100,6 +101,7 @@ async function loadAgent(
   checkSpokenTexts(source);
   checkBounds(source, bounds);
   const greetingClip = await readClip(source, ['greeting', 'clip'], dir);
+  const hold = await readClip(source, ['failure', 'hold'], dir, SHIPPED_HOLD);
   const apology = await readClip(source, ['failure', 'apology'], dir, SHIPPED_APOLOGY);
   const { tools, code } = await readTools(source, dir);
   if (!file || source.faults.length > 0) return undefined;
@@ -108,13 +110,14 @@ async function loadAgent(
   return deepFreeze<Agent>({
     name: nameOf(file.name, source.file),
     file: source.file,
-    hash: hashOf([Buffer.from(text), code, greetingClip?.file, apology!.file]),
+    hash: hashOf([Buffer.from(text), code, greetingClip?.file, hold!.file, apology!.file]),
     answers: file.answers,
     model: {
       name: bounds.openaiRealtimeModel ?? model.name,
       voice: model.voice,
       speed: model.speed,
-      endpoint: model.endpoint?.replace(/\/+$/, '') ?? null,
+      endpoint: withoutSlash(model.endpoint),
+      maxSessionMs: model.max_session_seconds * 1000,
       reasoningEffort: model.reasoning_effort === 'off' ? null : model.reasoning_effort,
       maxOutputTokens: model.max_output_tokens,
       noiseReduction: model.noise_reduction === 'off' ? null : model.noise_reduction,
@@ -146,17 +149,62 @@ async function loadAgent(
       toolMs: file.limits.tool_ms,
       maxConcurrentCalls: file.limits.max_concurrent_calls ?? bounds.maxConcurrentCalls,
     },
+    admission: admissionOf(file),
     tools,
     endCall: file.end_call,
-    failure: {
-      apology: apology!.audio,
-      apologyText: file.failure.apology_text,
-      forwardTo: file.failure.forward_to === 'off' ? null : file.failure.forward_to,
-    },
+    failure: failureOf(file, hold!.audio, apology!.audio),
     recording: file.recording === 'off' ? null : file.recording,
   });
 }
 
+function admissionOf({ admission }: AgentFile): AgentAdmission {
+  const { refused } = admission;
+  const given = <T>(value: T | 'off'): T | null => (value === 'off' ? null : value);
+  return {
+    allow: admission.allow ?? null,
+    deny: admission.deny ?? [],
+    attestation: given<'A' | 'B' | 'C'>(admission.attestation),
+    callsPerMinutePerCaller: given(admission.calls_per_minute_per_caller),
+    callsAtOncePerCaller: given(admission.calls_at_once_per_caller),
+    refused: {
+      denied: refusalOf(refused.denied),
+      limited: refusalOf(refused.limited),
+      full: refusalOf(refused.full),
+      draining: refusalOf(refused.draining),
+    },
+  };
+}
+
+type RefusedKey = AgentFile['admission']['refused']['full'];
+
+/** The schema has seen that one of the two is there. */
+function refusalOf(refused: RefusedKey): Refusal {
+  if (refused === 'busy') return { give: 'busy' };
+  if (refused.forward_to !== undefined) return { give: 'forward', to: refused.forward_to };
+  return { give: 'sentence', text: refused.say as string };
+}
+
+function failureOf({ failure, model }: AgentFile, hold: Uint8Array, apology: Uint8Array): Agent['failure'] {
+  const { fallback, voicemail } = failure;
+  return {
+    hold,
+    holdAfterMs: failure.hold_after_ms,
+    fallback:
+      fallback === 'off'
+        ? null
+        : {
+            name: fallback.model ?? model.name,
+            endpoint: withoutSlash(fallback.endpoint ?? model.endpoint),
+            voice: fallback.voice ?? model.voice,
+          },
+    apology,
+    apologyText: failure.apology_text,
+    forwardTo: failure.forward_to === 'off' ? null : failure.forward_to,
+    voicemail: voicemail === 'off' ? null : { prompt: voicemail.prompt, maxSeconds: voicemail.max_seconds },
+  };
+}
+
+const withoutSlash = (url: string | undefined) => url?.replace(/\/+$/, '') ?? null;
 const msOf = (seconds: number | undefined) => (seconds === undefined ? undefined : Math.round(seconds * 1000));
 
 /** With a recording the disclosure is part of what is said first; a clip was checked to hold it. */

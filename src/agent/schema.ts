@@ -49,14 +49,44 @@ export const answersElement = text(`${e164}; a SIP user name; or "*"`).refine(
   `${e164}; a SIP user name; or "*"`,
 );
 
+const listed =
+  'a phone number in E.164, quoted: "+15551234567"; how numbers begin: "+1900*"; a SIP caller: user, user@host or @host; ' +
+  'or withheld';
+/** What can only be meant for a SIP user is taken as one; a number or a pattern that would never match is not. */
+const LISTED = /^(?:\+[1-9]\d{6,14}|\+[1-9]\d{0,13}\*|(?!\d{7}|\+)[^\s@*:]+|[^\s@*:]*@[^\s@*:]+)$/;
+/** Other words for it, and its misspellings, would count as SIP users that never call. */
+const MEANT_WITHHELD = /^(?!withheld$)(?:wit?h{0,3}e?ld|anonymous|blocked|private|restricted|unavailable|unknown)$/i;
+const callerList = () =>
+  z
+    .array(
+      text(listed, LISTED).refine((word) => !MEANT_WITHHELD.test(word), listed),
+      'a list of callers',
+    )
+    .min(1, 'a list with at least one caller')
+    .max(10_000, 'a list of at most 10000 callers');
+
+const REFUSED = 'busy, or a mapping with either say (a sentence) or forward_to (a phone number in E.164, quoted)';
+const refused = () =>
+  z.union(
+    [
+      z.literal('busy'),
+      section({ say: sentence().optional(), forward_to: z.string(e164).regex(E164, e164).optional() }).refine(
+        ({ say, forward_to: to }) => (say === undefined) !== (to === undefined),
+        { error: REFUSED, when: ({ issues }) => issues.length === 0 },
+      ),
+    ],
+    REFUSED,
+  );
+
+const endpoint = () =>
+  text('the http or https URL of an API root, without query', /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/);
+
 const model = section({
   name: text('a model name', /^[\w.:/-]+$/).default('gpt-realtime-2.1'),
   voice: text('a voice name', /^[\w-]+$/).default('marin'),
   speed: number(0.25, 1.5).default(1),
-  endpoint: text(
-    'the http or https URL of an API root, without query',
-    /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/,
-  ).optional(),
+  endpoint: endpoint().optional(),
+  max_session_seconds: integer(60, 14_400, ' of seconds').default(3600),
   reasoning_effort: oneOf(['off', 'minimal', 'low', 'medium', 'high', 'xhigh']).default('off'),
   max_output_tokens: integer(1, 4096, ' of tokens').default(1024),
   noise_reduction: oneOf(['off', 'near_field', 'far_field']).default('off'),
@@ -125,7 +155,7 @@ export const agentSchema = section({
     goodbye: sentence().default('I cannot hear you, so I will end this call now. Goodbye.'),
   }).prefault({}),
   limits: section({
-    max_call_seconds: integer(1, 3540, ' of seconds').optional(),
+    max_call_seconds: integer(1, 14_400, ' of seconds').optional(),
     wrap_up: sentence().default(
       'I am sorry, we have reached the time limit of this call. Thank you for calling, and goodbye.',
     ),
@@ -133,18 +163,55 @@ export const agentSchema = section({
     tool_ms: integer(100, 120_000, ' of milliseconds').default(8000),
     max_concurrent_calls: integer(1, 10_000, ' of calls').optional(),
   }).prefault({}),
+  admission: section({
+    allow: callerList().optional(),
+    deny: callerList().optional(),
+    attestation: oneOf(['off', 'A', 'B', 'C']).default('off'),
+    calls_per_minute_per_caller: offOr(integer(1, 600, ' of calls'), 'a whole number of calls from 1 to 600').default(
+      'off',
+    ),
+    calls_at_once_per_caller: offOr(integer(1, 1000, ' of calls'), 'a whole number of calls from 1 to 1000').default(
+      'off',
+    ),
+    refused: section({
+      denied: refused().default({ say: 'I am sorry, this number does not take your call. Goodbye.' }),
+      limited: refused().default('busy'),
+      full: refused().default('busy'),
+      draining: refused().default('busy'),
+    }).prefault({}),
+  }).prefault({}),
   tools: text('the path of a tool file (.ts, .js or .mjs)', TOOL_FILE).optional(),
   end_call: section({
     enabled: flag().default(true),
     goodbye: sentence().default('Say a short, friendly goodbye.'),
   }).prefault({}),
   failure: section({
+    hold: wav().optional(),
+    hold_after_ms: integer(500, 10_000, ' of milliseconds').default(1700),
+    fallback: offOr(
+      section({
+        model: text('a model name', /^[\w.:/-]+$/).optional(),
+        endpoint: endpoint().optional(),
+        voice: text('a voice name', /^[\w-]+$/).optional(),
+      }).refine(({ model, endpoint: url }) => model !== undefined || url !== undefined, {
+        error: 'a mapping with model, endpoint or both',
+        when: ({ issues }) => issues.length === 0,
+      }),
+      'a mapping with model, endpoint or both',
+    ).default('off'),
     apology: wav().optional(),
     apology_text: sentence().default(
       // What the shipped clip says.
       'I am sorry, we have a technical problem right now. Please call again in a few minutes. Goodbye.',
     ),
     forward_to: z.union([z.literal('off'), z.string().regex(E164)], `off, or ${e164}`).default('off'),
+    voicemail: offOr(
+      section({
+        prompt: sentence().default('Nobody can take your call right now. Please leave a message after the tone.'),
+        max_seconds: integer(5, 600, ' of seconds').default(120),
+      }),
+      'a mapping with prompt and max_seconds',
+    ).default('off'),
   }).prefault({}),
   recording: offOr(
     section({ disclosure: text('the sentence that tells the caller about the recording') }),

@@ -1,12 +1,14 @@
 // What is kept of a call outside its process: enough to tell the carrier what follows the media, and to know a replayed
 // webhook. Any process of the same data folder reads it; the socket owner's memory is never asked.
-import type { CallStatus, NextStep } from '../carrier/carrier.ts';
+import type { CallStatus, NextStep, VoicemailMessage } from '../carrier/carrier.ts';
 import type { Termination } from './termination.ts';
 
 export interface StoredCall {
   callId: string;
   carrier: string;
   carrierCallId: string;
+  /** The process that let the call in and has its sockets; empty in entries of version 0.1. */
+  node: string;
   /** Unix milliseconds of the admission. */
   admittedWallMs: number;
   /** What the carrier is to do when it asks after the media. */
@@ -14,6 +16,8 @@ export interface StoredCall {
   termination: Termination | null;
   /** Status callbacks as they came. */
   statuses: CallStatus[];
+  /** The message that the caller left, or null. */
+  voicemail: VoicemailMessage | null;
 }
 
 /** Implemented by `record/`; embedded files now, a database later. */

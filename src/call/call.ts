@@ -2,6 +2,8 @@
 // queues what comes back. Nothing else changes a call.
 //
 // One outside input is one instant: everything it causes carries the same time, so that a tape replays to the same steps.
+import type { AudioChunk } from '../audio/chunk.ts';
+import { FRAME_MS } from '../audio/mulaw.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../carrier/carrier.ts';
 import type { Cancel, Clock } from '../clock.ts';
 import type { RealtimeEvent, RealtimeSession } from '../realtime/session.ts';
@@ -25,6 +27,16 @@ export interface SessionHooks {
   fault(error: unknown): void;
 }
 
+/** Which session to open. */
+export interface WantedSession {
+  /** Its name in this call: s1, s2, … */
+  session: string;
+  /** Which of the agent's models: 0, or 1 for its fallback. */
+  target: number;
+  /** Not before so many milliseconds. */
+  afterMs: number;
+}
+
 /** One tool call to run; `arguments` is the model's JSON text, unchecked. */
 export interface ToolRun {
   toolCall: string;
@@ -38,10 +50,12 @@ export interface CallOptions {
   clock: Clock;
   feed: Feed;
   shelf: Shelf;
-  /** Opens the model session; called once, in the constructor. */
-  openSession(hooks: SessionHooks): RealtimeSession;
+  /** Opens a model session: the first in the constructor, further ones when the core asks. */
+  openSession(hooks: SessionHooks, wanted: WantedSession): RealtimeSession;
   /** Runs a tool; never rejects. */
   runTool(run: ToolRun): Promise<ToolOutcome>;
+  /** Asks the carrier to open a media stream of this call again. */
+  recallLeg(): void;
   /** Stores what follows the media, before the media ends. Never rejects. */
   storeNext(next: NextStep): Promise<void>;
   /** The call ended; sockets may still be closing. */
@@ -52,6 +66,8 @@ export interface CallOptions {
   fault(error: unknown): void;
 }
 
+/** Caller audio kept for a session that takes over: 2 s. */
+const RECENT_FRAMES = 100;
 /** After the end both sockets must be gone within this, or they are given up on. */
 const CLOSE_WITHIN_MS = 1_500;
 /** A disk slower than this does not keep the caller on a dead line. */
@@ -62,16 +78,21 @@ export class Call {
   /** Resolves when both sockets are gone and every onlooker has finished. */
   readonly closed: Promise<void>;
   readonly #options: CallOptions;
-  readonly #session: RealtimeSession;
+  /** Sessions that are not released yet, by name. */
+  readonly #sessions = new Map<string, RealtimeSession>();
+  /** The caller's latest audio, a ring. */
+  readonly #recent: AudioChunk[] = [];
+  #recentAt = 0;
   readonly #timers = new Map<TimerName, Cancel>();
   readonly #tools = new Map<string, AbortController>();
   readonly #queue: CallEvent[] = [];
   readonly #resolveClosed: () => void;
   #state: CallState;
   #leg: CarrierLeg | null = null;
+  /** Legs so far; they are named l1, l2, … */
+  #legs = 0;
   #atMs: number;
   #working = false;
-  #sessionReleased = false;
   #legReleased = true;
   /** `call.end` was performed; a socket may be gone before that. */
   #ended = false;
@@ -86,23 +107,23 @@ export class Call {
     this.#resolveClosed = resolve;
     this.#atMs = options.opening.atMs;
     this.#state = admittedCall(options.opening);
-    this.#session = options.openSession({
-      received: (input) => {
-        if (this.#finishing) return;
-        this.#atMs = options.clock.nowMs();
-        options.feed.input(this.#atMs, { from: 'session', input });
-      },
-      sent: (message) => options.feed.sent(this.#atMs, message),
-      emit: (event) => this.#take(event, options.opening.on),
-      released: () => {
-        this.#sessionReleased = true;
-        this.#finishIfDone();
-      },
-      fault: (error) => {
-        options.fault(error);
-        this.#collapse();
-      },
-    });
+    this.#openSession({ session: options.opening.on.session, target: options.opening.target ?? 0, afterMs: 0 });
+  }
+
+  /** The media went away, and a new stream of this call would be taken. */
+  get away(): boolean {
+    return this.#state.phase === 'talking' && this.#state.away !== null;
+  }
+
+  /** The carrier says that its media is over, whatever the socket still looks like. */
+  loseLeg(detail: string): void {
+    if (this.#leg === null) return;
+    const leg = this.#leg;
+    this.#leg = null;
+    this.#legReleased = true;
+    this.receive({ type: 'leg.closed', cause: 'socket_lost', detail, silentMs: leg.silentMs ?? 0 });
+    leg.close();
+    this.#finishIfDone();
   }
 
   get state(): CallState {
@@ -113,10 +134,17 @@ export class Call {
   attach(leg: CarrierLeg): (event: LegEvent) => void {
     this.#leg = leg;
     this.#legReleased = false;
-    const { on } = this.#state;
+    this.#legs += 1;
+    const name = `l${this.#legs}`;
     return (event) => {
-      if (event.type === 'leg.closed') this.#legReleased = true;
-      this.receive(event, on);
+      // One that was given up on has nothing more to say.
+      if (this.#leg !== leg) return;
+      if (event.type === 'leg.closed') {
+        this.#leg = null;
+        this.#legReleased = true;
+      }
+      const { on } = this.#state;
+      this.receive(event, on.leg === name ? on : { ...on, leg: name });
       if (event.type === 'leg.closed') this.#finishIfDone();
     };
   }
@@ -133,6 +161,33 @@ export class Call {
   /** Arms the timers of the first phase; separate, so that a replay can begin at its own time. */
   start(): void {
     this.receive({ type: 'call.admitted' });
+  }
+
+  #openSession(wanted: WantedSession): void {
+    const options = this.#options;
+    const { clock, feed } = options;
+    const { session } = wanted;
+    const hooks: SessionHooks = {
+      received: (input) => {
+        if (this.#finishing) return;
+        this.#atMs = clock.nowMs();
+        feed.input(this.#atMs, { from: 'session', session, input });
+      },
+      sent: (message) => feed.sent(this.#atMs, message),
+      emit: (event) => {
+        const { on } = this.#state;
+        this.#take(event, on.session === session ? on : { ...on, session });
+      },
+      released: () => {
+        this.#sessions.delete(session);
+        this.#finishIfDone();
+      },
+      fault: (error) => {
+        options.fault(error);
+        this.#collapse();
+      },
+    };
+    this.#sessions.set(session, options.openSession(hooks, wanted));
   }
 
   #take(event: UnstampedEvent, on: Origin): void {
@@ -170,21 +225,29 @@ export class Call {
         return this.#leg?.mark(effect.mark);
       case 'leg.clear':
         return this.#leg?.clear();
+      case 'leg.recall':
+        return this.#options.recallLeg();
       case 'leg.close':
         return this.#closeLeg(effect.next);
       case 'session.append':
-        return this.#session.append(effect.chunk);
+        this.#recent[this.#recentAt++ % RECENT_FRAMES] = effect.chunk;
+        return this.#sessions.get(effect.on.session)?.append(effect.chunk);
       case 'session.append_silence':
-        return this.#session.appendSilence(effect.ms);
+        return this.#sessions.get(effect.on.session)?.appendSilence(effect.ms);
+      case 'session.append_recent':
+        return this.#appendRecent(effect.on.session, effect.ms);
+      case 'session.open':
+        return this.#openSession(effect);
+      case 'session.recall':
       case 'session.speak':
       case 'session.last_words':
       case 'session.interrupt':
       case 'session.settle_tool':
       case 'session.tell':
       case 'session.commit':
-        return this.#session.request(effect);
+        return this.#sessions.get(effect.on.session)?.request(effect);
       case 'session.close':
-        return this.#session.close();
+        return this.#sessions.get(effect.on.session)?.close();
       case 'shelf.put':
         return shelf.put(effect.utterance, effect.chunk);
       case 'shelf.drop':
@@ -213,11 +276,20 @@ export class Call {
       case 'note.filled':
       case 'note.ignored':
       case 'note.underrun':
+      case 'note.held':
+      case 'note.resumed':
         // For onlookers.
         return;
       default:
         return assertNever(effect);
     }
+  }
+
+  /** What the caller said last, in order; frames are 20 ms. */
+  #appendRecent(session: string, ms: number): void {
+    const frames = Math.min(this.#recentAt, RECENT_FRAMES, Math.ceil(ms / FRAME_MS));
+    for (let at = this.#recentAt - frames; at < this.#recentAt; at++)
+      this.#sessions.get(session)?.append(this.#recent[at % RECENT_FRAMES] as AudioChunk);
   }
 
   #timerFired(timer: TimerName, on: Origin): void {
@@ -251,16 +323,20 @@ export class Call {
   #end(termination: Termination): void {
     const { clock } = this.#options;
     this.#ended = true;
-    this.#giveUp = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => {
+    const giveUp = (): void => {
       this.#options.swept();
       this.#finish();
+    };
+    // After a process that stood still the closes lie ready, and are heard of before the next turn's timers.
+    this.#giveUp = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => {
+      this.#giveUp = clock.at(clock.nowMs(), giveUp);
     });
     this.#options.ended(termination);
     this.#finishIfDone();
   }
 
   #finishIfDone(): void {
-    if (this.#ended && this.#sessionReleased && this.#legReleased) this.#finish();
+    if (this.#ended && this.#sessions.size === 0 && this.#legReleased) this.#finish();
   }
 
   #finish(): void {
@@ -281,7 +357,7 @@ export class Call {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     for (const abort of this.#tools.values()) abort.abort();
-    this.#session.close();
+    for (const session of this.#sessions.values()) session.close();
     this.#closeLeg(this.#state.policy.afterFailure);
   }
 }

@@ -1,13 +1,15 @@
 // The live calls of this process: lets calls in, hands out media tokens, joins media to calls, tells the carrier what
 // follows, drains. The one intake that carrier adapters know.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
 import { chooseAgent } from '../agent/choose.ts';
 import type {
   Admission,
   CallIntake,
   CallStatus,
+  CarrierControl,
   CarrierLeg,
+  ControlOutcome,
   IncomingCall,
   LegCapabilities,
   LegCloseCause,
@@ -15,15 +17,22 @@ import type {
   MediaClaim,
   NextStep,
   RefusalReason,
+  StreamStatus,
   TokenRefusal,
+  VoicemailMessage,
 } from '../carrier/carrier.ts';
-import type { Cancel, Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import type { Coordination } from '../coordination/port.ts';
 import type { RealtimeSession, SessionCapabilities } from '../realtime/session.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
-import { Call, type SessionHooks, type ToolRun } from './call.ts';
+import type { ModelHealth, ProcessBounds } from './admission.ts';
+import { Call, type SessionHooks, type ToolRun, type WantedSession } from './call.ts';
 import type { CallStore, StoredCall } from './call-store.ts';
-import { type CallFacts, Feed, type OnlookerFactory } from './feed.ts';
-import { APOLOGY_CLIP, GREETING_CLIP } from './policy.ts';
+import { Following } from './following.ts';
+import { type CallFacts, Feed, type Onlooker, type OnlookerFactory } from './feed.ts';
+import { Gate, type Ticket } from './gate.ts';
+import { heldClock, Holdings } from './holdings.ts';
+import { APOLOGY_CLIP, GREETING_CLIP, HOLD_CLIP } from './policy.ts';
 import { policyFor } from './policy-for.ts';
 import { Shelf } from './shelf.ts';
 import type { EndReason, Termination } from './termination.ts';
@@ -31,9 +40,10 @@ import type { EndReason, Termination } from './termination.ts';
 /** A model adapter as the calls need it: one per agent. */
 export interface Model {
   capabilities: SessionCapabilities;
-  /** The adapter's own configuration, plain data, for the tape. */
+  /** The adapter's own configuration, plain data, for the tape; and that of the agent's fallback, where it has one. */
   config: unknown;
-  open(hooks: SessionHooks): RealtimeSession;
+  fallbackConfig?: unknown;
+  open(hooks: SessionHooks, wanted: WantedSession): RealtimeSession;
 }
 
 export interface CallsOptions {
@@ -42,11 +52,21 @@ export interface CallsOptions {
   clock: Clock;
   agents: readonly Agent[];
   leg: LegCapabilities;
-  maxConcurrentCalls: number;
+  bounds: ProcessBounds;
+  /** Where places and media tokens are kept. */
+  coordination: Pick<Coordination, 'leases' | 'tokens'>;
   model(agent: Agent): Model;
+  /** How each of the agent's models is doing, in the order in which they are tried. */
+  modelHealth(agent: Agent): readonly ModelHealth[];
+  /** p99 of the event loop's delay of late. */
+  loopDelayMs(): number;
   runTool(agent: Agent, callId: string, call: ToolRun): Promise<ToolOutcome>;
   store: CallStore;
+  /** Orders to the carrier beside the media; null where nothing may be ordered. */
+  control: CarrierControl | null;
   onlookers: readonly OnlookerFactory[];
+  /** Where what belongs to a call is noted until it is gone; default: nobody looks. */
+  holdings?: Holdings;
   /** Life-cycle facts for log and metrics. */
   watch: CallsWatch;
 }
@@ -60,40 +80,55 @@ export interface CallsWatch {
   /** Its sockets did not go in time. */
   swept(callId: string): void;
   fault(callId: string, error: unknown): void;
+  /** The carrier reports a broken media stream, by its own error number. */
+  streamFailed(callId: string, error: string): void;
+  /** An order to the carrier beside the media, and what became of it. */
+  ordered(callId: string, order: 'redirect' | 'hang_up', outcome: ControlOutcome): void;
 }
 
-/** A token not used within this is void; longer than a call waits for its media. */
-const TOKEN_LIFE_MS = 15_000;
+/** A call that was let in longer ago than this has had its media, or gets none. */
+const ORPHAN_WITHIN_MS = 15_000;
 
-/** After its media a carrier asks what follows and reports the end; a drain waits this long for it to do so. */
-const FOLLOW_WITHIN_MS = 3_000;
+/** An ended call is gone sooner: 1.5 s for its sockets, 5 s for its onlookers. */
+const GONE_WITHIN_MS = 10_000;
+
+/** Longer than a call waits for its caller to be brought back. */
+const RECONNECT_WITHIN_MS = 15_000;
 
 /** Closed calls remembered. */
 const MAX_PAST = 10_000;
 
-type TokenState = 'fresh' | 'used';
+/** Status callbacks kept of a call; Twilio sends some six. */
+const MAX_STATUSES = 50;
 
 interface LiveCall {
   call: Call;
   agent: Agent;
   incoming: IncomingCall;
   admission: Extract<Admission, { outcome: 'accepted' }>;
-  token: TokenState;
-  tokenUntilMs: number;
+  /** Its places, held until it is let go of. */
+  lease: Ticket['lease'];
+  /** A media socket has used the token of the admission. */
+  claimed: boolean;
   leg: CarrierLeg | null;
   /** The carrier has said that the call is over: it will ask nothing more. */
   final: boolean;
+  /** When it ended; it is let go a moment later. */
+  endedAtMs: number | null;
+  /** Its token is no longer held. */
+  tokenGone(): void;
 }
 
 export class Calls implements CallIntake {
   readonly #options: CallsOptions;
+  readonly #holdings: Holdings;
   readonly #byId = new Map<string, LiveCall>();
   readonly #byCarrierCall = new Map<string, LiveCall>();
-  readonly #byToken = new Map<string, LiveCall>();
+  readonly #gate: Gate;
   /** Admissions being decided, so that two copies of one webhook open one session. */
   readonly #deciding = new Map<string, Promise<Admission>>();
   /** Closed calls whose carrier has still to ask what follows. */
-  readonly #following = new Map<string, Cancel>();
+  readonly #following: Following;
   /** The latest closed calls: known here also while the store cannot tell. */
   readonly #past = new Set<string>();
   #draining = false;
@@ -101,6 +136,13 @@ export class Calls implements CallIntake {
 
   constructor(options: CallsOptions) {
     this.#options = options;
+    this.#holdings = options.holdings ?? new Holdings();
+    const idle = (): void => {
+      if (this.#isIdle) this.#idle?.();
+    };
+    this.#following = new Following({ ...options, idle });
+    const { leases, tokens } = options.coordination;
+    this.#gate = new Gate({ ...options, leases, tokens, draining: () => this.#draining });
   }
 
   get live(): number {
@@ -112,7 +154,7 @@ export class Calls implements CallIntake {
   }
 
   get full(): boolean {
-    return this.#byId.size >= this.#options.maxConcurrentCalls;
+    return this.#byId.size >= this.#options.bounds.maxConcurrentCalls;
   }
 
   admit(incoming: IncomingCall): Promise<Admission> {
@@ -126,29 +168,37 @@ export class Calls implements CallIntake {
 
   async #decide(key: string, incoming: IncomingCall): Promise<Admission> {
     const known = this.#byCarrierCall.get(key);
-    if (known) return known.token === 'fresh' ? known.admission : { outcome: 'replayed' };
+    if (known) return known.claimed ? { outcome: 'replayed' } : known.admission;
     if (this.#past.has(key)) return { outcome: 'replayed' };
     const stored = await this.#options.store.get(incoming.carrier, incoming.carrierCallId);
-    if (stored) return { outcome: 'replayed' };
-    if (this.#draining) return this.#refuse('draining');
-    if (this.full) return this.#refuse('full');
-    const agent = chooseAgent(this.#options.agents, incoming.to.value);
-    if (!agent) return this.#refuse('no_agent');
-    const ofAgent = [...this.#byId.values()].filter((live) => live.agent === agent).length;
-    if (ofAgent >= agent.limits.maxConcurrentCalls) return this.#refuse('full');
-    return this.#open(key, incoming, agent);
-  }
-
-  #refuse(reason: RefusalReason): Admission {
-    this.#options.watch.refused(reason);
-    const answer: NextStep =
-      reason === 'no_agent' ? { do: 'say_and_hang_up', text: 'This number is not in service.' } : { do: 'reject_busy' };
-    return { outcome: 'refused', reason, answer };
-  }
-
-  #open(key: string, incoming: IncomingCall, agent: Agent): Admission {
-    const { clock, nodeId, store, watch } = this.#options;
+    if (stored && !this.#isOrphan(stored)) return { outcome: 'replayed' };
     const callId = randomUUID();
+    const agent = chooseAgent(this.#options.agents, incoming.to.value);
+    const passage = await this.#gate.pass(callId, incoming, agent, (chosen, ticket) =>
+      this.#open(callId, key, incoming, chosen, ticket),
+    );
+    if (passage.refusal === null) return passage.admitted;
+    this.#options.watch.refused(passage.refusal);
+    return { outcome: 'refused', reason: passage.refusal, answer: passage.answer };
+  }
+
+  /**
+   * Let in a moment ago by a process that died before anything came of it: an honest retry of the webhook, which finds
+   * another process. A living owner is asked before (`Peers.passOn`), so no call gets two.
+   */
+  #isOrphan({ node, admittedWallMs, termination, statuses }: StoredCall): boolean {
+    const ageMs = this.#options.clock.wallMs() - admittedWallMs;
+    return (
+      node !== '' &&
+      node !== this.#options.nodeId &&
+      ageMs < ORPHAN_WITHIN_MS &&
+      termination === null &&
+      statuses.length === 0
+    );
+  }
+
+  #open(callId: string, key: string, incoming: IncomingCall, agent: Agent, ticket: Ticket): Admission {
+    const { clock, nodeId, store, watch } = this.#options;
     const model = this.#options.model(agent);
     const opening = {
       callId,
@@ -156,69 +206,110 @@ export class Calls implements CallIntake {
       on: { leg: 'l1', session: 's1', epoch: 1 },
       policy: policyFor(agent, this.#options.leg),
       capabilities: model.capabilities,
+      target: ticket.target,
       atMs: clock.nowMs(),
     };
-    const facts: CallFacts = { opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig: model.config };
-    const clips = new Map([[APOLOGY_CLIP, agent.failure.apology]]);
+    const { config: sessionConfig, fallbackConfig } = model;
+    const facts: CallFacts = { opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig, fallbackConfig };
+    const clips = new Map([
+      [APOLOGY_CLIP, agent.failure.apology],
+      [HOLD_CLIP, agent.failure.hold],
+    ]);
     if (agent.greeting?.clip) clips.set(GREETING_CLIP, agent.greeting.clip);
-    const onlookers = this.#options.onlookers.map((make) => make(facts)).filter((o) => o !== null);
+    const fault = (error: unknown): void => watch.fault(callId, error);
+    const onlookers = madeOnlookers(this.#options.onlookers, facts, fault);
     const entry: StoredCall = {
       callId,
       carrier: incoming.carrier,
       carrierCallId: incoming.carrierCallId,
+      node: nodeId,
       admittedWallMs: facts.wallMs,
       // What the carrier is told if this process dies under the call.
       next: opening.policy.afterFailure,
       termination: null,
       statuses: [],
+      voicemail: null,
     };
-    const stored = store.put(entry).catch((error: unknown) => watch.fault(callId, error));
+    const stored = store.put(entry).catch(fault);
     const change = (update: (call: StoredCall) => StoredCall): Promise<void> =>
-      stored
-        .then(() => store.update(incoming.carrier, incoming.carrierCallId, update))
-        .catch((error: unknown) => watch.fault(callId, error));
+      stored.then(() => store.update(incoming.carrier, incoming.carrierCallId, update)).catch(fault);
     const call = new Call({
       opening,
-      clock,
-      feed: new Feed(onlookers, (error) => watch.fault(callId, error)),
+      clock: heldClock(clock, this.#holdings, callId),
+      feed: new Feed(onlookers, fault, clock),
       shelf: new Shelf(clips),
-      openSession: (hooks) => model.open(hooks),
-      runTool: (run) => this.#options.runTool(agent, callId, run),
+      openSession: (hooks, wanted) => this.#openSession(model, callId, hooks, wanted),
+      runTool: (run) => this.#runTool(agent, callId, run),
+      recallLeg: () => void this.#recall(live).catch(fault),
       storeNext: (next) => change((c) => ({ ...c, next })),
       ended: (termination) => {
+        live.endedAtMs = clock.nowMs();
         this.#forgetToken(live);
         watch.ended(callId, termination);
         void change((c) => ({ ...c, termination }));
       },
       swept: () => watch.swept(callId),
-      fault: (error) => watch.fault(callId, error),
+      fault,
     });
-    const token = `${nodeId}.${randomBytes(24).toString('base64url')}`;
+    const { token, lease } = ticket;
+    const { tokens } = this.#options.coordination;
     const admission = { outcome: 'accepted', callId, token, facts: callerFacts(callId, incoming) } as const;
-    const tokenUntilMs = clock.nowMs() + TOKEN_LIFE_MS;
-    const live: LiveCall = { call, agent, incoming, admission, token: 'fresh', tokenUntilMs, leg: null, final: false };
+    const live: LiveCall = {
+      ...{ call, agent, incoming, admission, lease, claimed: false, leg: null, final: false, endedAtMs: null },
+      tokenGone: this.#holdings.hold('media_token', callId, () => void tokens.forget(callId)),
+    };
     this.#byId.set(callId, live);
     this.#byCarrierCall.set(key, live);
-    this.#byToken.set(token, live);
     void call.closed.then(() => this.#remove(key, live));
     watch.admitted(facts);
     call.start();
     return admission;
   }
 
-  claim(token: string): MediaClaim | TokenRefusal {
-    const live = this.#byToken.get(token);
-    if (!live) return token.startsWith(`${this.#options.nodeId}.`) ? 'unknown' : 'foreign';
-    if (live.token === 'used') return 'used';
-    if (this.#options.clock.nowMs() > live.tokenUntilMs) return 'expired';
-    live.token = 'used';
-    return { callId: live.call.callId, carrierCallId: live.incoming.carrierCallId };
+  /** A model that cannot even be opened ends its call by name, like one that fails later. */
+  #openSession(model: Model, callId: string, hooks: SessionHooks, wanted: WantedSession): RealtimeSession {
+    let session: RealtimeSession | null = null;
+    const release = this.#holdings.hold('model_session', callId, () => session?.close());
+    const released = (): void => {
+      release();
+      hooks.released();
+    };
+    try {
+      session = model.open({ ...hooks, released }, wanted);
+      return session;
+    } catch (error) {
+      // Told when the call knows its session.
+      queueMicrotask(() => hooks.fault(error));
+      return brokenSession(model.capabilities, released);
+    }
+  }
+
+  /** A runner never rejects; if one does, the model is told and the call goes on. */
+  async #runTool(agent: Agent, callId: string, run: ToolRun): Promise<ToolOutcome> {
+    try {
+      return await this.#options.runTool(agent, callId, run);
+    } catch (error) {
+      this.#options.watch.fault(callId, error);
+      return { status: 'failed', output: `${run.name} failed.` };
+    }
+  }
+
+  async claim(token: string): Promise<MediaClaim | TokenRefusal> {
+    const claimed = await this.#options.coordination.tokens.claim(token);
+    if (typeof claimed === 'string') return claimed;
+    const live = this.#byId.get(claimed.callId);
+    if (!live) return 'unknown';
+    live.claimed = true;
+    return { callId: claimed.callId, carrierCallId: live.incoming.carrierCallId };
   }
 
   attach(claim: MediaClaim, leg: CarrierLeg): ((event: LegEvent) => void) | null {
     const live = this.#byId.get(claim.callId);
-    if (!live || live.leg || live.call.state.phase !== 'awaiting_media') return null;
+    if (!live) return null;
+    const { call } = live;
+    if (live.leg === null ? call.state.phase !== 'awaiting_media' : !call.away) return null;
     live.leg = leg;
+    this.#following.mediaBegan(carrierKey(live.incoming.carrier, live.incoming.carrierCallId));
     return live.call.attach(leg);
   }
 
@@ -227,24 +318,92 @@ export class Calls implements CallIntake {
     if (live && !live.leg) live.call.receive({ type: 'leg.closed', cause, detail });
   }
 
-  async next(carrier: string, carrierCallId: string): Promise<NextStep> {
+  /** The process that let a call in, perhaps this one; null: nobody has. */
+  async ownerOf(carrier: string, carrierCallId: string): Promise<string | null> {
+    const key = carrierKey(carrier, carrierCallId);
+    const { nodeId, store } = this.#options;
+    if (this.#byCarrierCall.has(key) || this.#past.has(key) || this.#deciding.has(key)) return nodeId;
+    const stored = await store.get(carrier, carrierCallId);
+    return stored === null || stored.node === '' ? null : stored.node;
+  }
+
+  async next(carrier: string, carrierCallId: string, over: boolean): Promise<NextStep> {
+    const key = carrierKey(carrier, carrierCallId);
+    if (over) this.#carrierSaysOver(key, 'over');
+    this.#following.asked(key, this.#byCarrierCall.has(key));
+    const live = this.#byCarrierCall.get(key);
+    if (live?.leg && !over) {
+      // The carrier's side of the media is over, also where the socket still looks open.
+      live.call.loseLeg('the carrier went on');
+      if (live.call.away) return this.#reconnect(live);
+      // What an ending call promised is on its way into the store.
+      await this.#options.store
+        .update(carrier, carrierCallId, (c) => c)
+        .catch((error: unknown) => {
+          this.#options.watch.fault(live.call.callId, error);
+        });
+    }
     const stored = await this.#options.store.get(carrier, carrierCallId);
     return stored?.next ?? { do: 'hang_up' };
   }
 
+  async unanswered(carrier: string, carrierCallId: string): Promise<NextStep> {
+    const stored = await this.#options.store.get(carrier, carrierCallId);
+    const next: NextStep = (stored?.next.do === 'forward' && stored.next.otherwise) || { do: 'hang_up' };
+    await this.#options.store.update(carrier, carrierCallId, (c) => ({ ...c, next }));
+    return next;
+  }
+
+  /** What brings the caller of a live call back into it. */
+  async #reconnect({ call, admission }: LiveCall): Promise<NextStep> {
+    const token = await this.#options.coordination.tokens.issue(call.callId, RECONNECT_WITHIN_MS);
+    return { do: 'reconnect', token, facts: admission.facts };
+  }
+
+  /** The second way to bring a caller back: the carrier has not asked what follows. */
+  async #recall(live: LiveCall): Promise<void> {
+    const { control, watch } = this.#options;
+    if (control === null) return;
+    const { callId } = live.call;
+    const { carrier, carrierCallId } = live.incoming;
+    const next = await this.#reconnect(live);
+    // An order that was late and is repeated would cut off the stream that it brought.
+    const unwanted = this.#following.unwanted(carrierKey(carrier, carrierCallId));
+    const outcome = await control.redirect(carrierCallId, next, unwanted);
+    if (!unwanted.aborted) watch.ordered(callId, 'redirect', outcome);
+  }
+
   async status(carrier: string, status: CallStatus): Promise<void> {
+    // First the call: a disk that fails must not keep it alive.
+    if (status.final) this.#carrierSaysOver(carrierKey(carrier, status.carrierCallId), status.status);
     await this.#options.store.update(carrier, status.carrierCallId, (c) => ({
       ...c,
-      statuses: [...c.statuses, status].slice(-50),
+      statuses: [...c.statuses, status].slice(-MAX_STATUSES),
     }));
-    const key = carrierKey(carrier, status.carrierCallId);
+  }
+
+  #carrierSaysOver(key: string, status: string): void {
+    this.#following.over(key);
     const live = this.#byCarrierCall.get(key);
-    // The media socket may still look open after the caller went (a lost close): the callback ends the call too.
-    if (!status.final) return;
-    this.#followed(key);
     if (!live) return;
     live.final = true;
-    live.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail: `status ${status.status}` });
+    // The media socket may still look open after the caller went (a lost close): the callback ends the call too.
+    live.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail: `status ${status}` });
+  }
+
+  /** A message was taken: it is kept, and nothing follows it. */
+  async voicemail(carrier: string, carrierCallId: string, message: VoicemailMessage): Promise<void> {
+    await this.#options.store.update(carrier, carrierCallId, (c) => ({
+      ...c,
+      voicemail: message,
+      next: { do: 'hang_up' },
+    }));
+  }
+
+  /** Only noted: what happens to the media, its socket and the carrier's next question tell. */
+  streamStatus(carrier: string, { carrierCallId, event, error }: StreamStatus): void {
+    const live = this.#byCarrierCall.get(carrierKey(carrier, carrierCallId));
+    if (live && event === 'failed') this.#options.watch.streamFailed(live.call.callId, error ?? 'unknown');
   }
 
   /**
@@ -266,36 +425,43 @@ export class Calls implements CallIntake {
     for (const { call } of [...this.#byId.values()]) call.receive({ type: 'call.asked_to_end', reason });
   }
 
-  /** Media tokens that still wait: for tests that look for leftovers. */
-  get waitingTokens(): number {
-    return this.#byToken.size;
+  isLive(callId: string): boolean {
+    return this.#byId.has(callId);
+  }
+
+  /** Lets go of calls that ended long ago and are still listed, so that they keep no place; returns their ids. */
+  letGo(): string[] {
+    const beforeMs = this.#options.clock.nowMs() - GONE_WITHIN_MS;
+    const stuck = [...this.#byCarrierCall].filter(([, { endedAtMs }]) => endedAtMs !== null && endedAtMs < beforeMs);
+    for (const [key, live] of stuck) this.#remove(key, live);
+    return stuck.map(([, { call }]) => call.callId);
   }
 
   #forgetToken(live: LiveCall): void {
-    this.#byToken.delete(live.admission.token);
+    void this.#options.coordination.tokens.forget(live.call.callId);
+    live.tokenGone();
   }
 
   #remove(key: string, live: LiveCall): void {
+    // Let go of before.
+    if (this.#byId.get(live.call.callId) !== live) return;
     this.#forgetToken(live);
+    void live.lease.release();
     this.#byId.delete(live.call.callId);
     this.#byCarrierCall.delete(key);
     this.#past.add(key);
     if (this.#past.size > MAX_PAST) this.#past.delete(this.#past.values().next().value as string);
     this.#options.watch.closed(live.call.callId);
-    const { clock } = this.#options;
-    if (live.leg && !live.final)
-      this.#following.set(
-        key,
-        clock.at(clock.nowMs() + FOLLOW_WITHIN_MS, () => this.#followed(key)),
-      );
+    this.#follow(key, live);
     if (this.#isIdle) this.#idle?.();
   }
 
-  /** The carrier will ask nothing more about this call. */
-  #followed(key: string): void {
-    this.#following.get(key)?.();
-    this.#following.delete(key);
-    if (this.#isIdle) this.#idle?.();
+  /** The carrier has still to ask what follows, or to say that the call is over. Without any media it may never ask. */
+  #follow(key: string, { call, incoming, leg, final }: LiveCall): void {
+    if (final || (leg === null && this.#options.control === null)) return this.#following.over(key);
+    const callerGone = call.state.phase === 'ended' && call.state.termination.reason === 'caller_hung_up';
+    const { carrier, carrierCallId } = incoming;
+    this.#following.wait(key, { callId: call.callId, carrier, carrierCallId, callerGone });
   }
 
   /** Nothing is live, and no carrier is about to ask what follows. */
@@ -312,4 +478,28 @@ const callerFacts = (callId: string, { from, to, attestation }: IncomingCall): R
   caller: from.kind,
   called: to.value,
   ...(attestation === null ? {} : { attestation }),
+});
+
+/** The onlookers of one call; one that cannot be made is told, and the call does without. */
+const madeOnlookers = (
+  makers: readonly OnlookerFactory[],
+  facts: CallFacts,
+  failed: (error: unknown) => void,
+): Onlooker[] =>
+  makers.flatMap((make) => {
+    try {
+      return make(facts) ?? [];
+    } catch (error) {
+      failed(error);
+      return [];
+    }
+  });
+
+/** Stands in for a session that could not be opened. */
+const brokenSession = (capabilities: SessionCapabilities, released: () => void): RealtimeSession => ({
+  capabilities,
+  append() {},
+  appendSilence() {},
+  request() {},
+  close: released,
 });

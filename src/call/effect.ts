@@ -22,11 +22,18 @@ export type UnaddressedEffect =
   | { do: 'leg.play'; utterance: UtteranceId; fromByte: number; toByte: number; padBytes: number; startsAtMs: number }
   | { do: 'leg.mark'; mark: string }
   | { do: 'leg.clear' }
+  /** Ask the carrier to open a media stream of this call again. */
+  | { do: 'leg.recall' }
   /** End the media; `next` is stored first, so that any process can tell the carrier what follows. */
   | { do: 'leg.close'; next: NextStep }
   | { do: 'session.append'; chunk: AudioChunk }
   | { do: 'session.append_silence'; ms: number }
   | RealtimeRequest
+  /** Opens a further session under this name, with the first or second model of the agent (`target` 0 or 1), after a while. */
+  | { do: 'session.open'; session: string; target: number; afterMs: number }
+  /** The caller's latest audio once more, to a session that takes over. */
+  | { do: 'session.append_recent'; ms: number }
+  /** Ends the session that it is addressed to. */
   | { do: 'session.close' }
   | { do: 'shelf.put'; utterance: UtteranceId; chunk: AudioChunk }
   | { do: 'shelf.drop'; utterance: UtteranceId }
@@ -42,6 +49,10 @@ export type UnaddressedEffect =
   | { do: 'note.filled'; ms: number; why: 'gap' | 'stall' }
   | { do: 'note.ignored'; what: string }
   | { do: 'note.underrun'; ms: number }
+  /** The caller had waited in silence and was asked for a moment. */
+  | { do: 'note.held' }
+  /** The caller was brought back on another leg. */
+  | { do: 'note.resumed'; awayMs: number }
   | { do: 'call.end'; termination: Termination };
 
 export type CallEffect = { on: Origin } & UnaddressedEffect;

@@ -26,6 +26,7 @@ export function end(d: Draft<CallState>, termination: Termination, next: NextSte
     cause(d, { do: 'timer.clear', timer });
   cause(d, { do: 'leg.close', next });
   if (state.session !== 'gone') cause(d, { do: 'session.close' });
+  if (state.spare !== null) d.effects.push({ do: 'session.close', on: { ...state.on, session: state.spare.session } });
   cause(d, { do: 'call.end', termination });
   const { v, callId, direction, on, policy, capabilities } = state;
   d.state = { v, callId, direction, on, policy, capabilities, phase: 'ended', termination };
@@ -69,7 +70,7 @@ export function endIfHeard(d: Draft): void {
 export function endIfOverdue(d: Draft): void {
   const { state } = d;
   if (state.phase !== 'leaving' || d.atMs < farewellDueMs(state) - 1) return;
-  end(d, state.farewell.termination, state.farewell.next);
+  end(d, state.farewell.termination, promised(state));
 }
 
 /** When a farewell is given up: shortly after its last byte should have sounded, and at the latest by the cap. */
@@ -80,13 +81,16 @@ export function farewellDueMs(state: Leaving): number {
 }
 
 /**
- * The model cannot go on. What is already at the carrier plays out, then the recorded apology follows at once, then the
+ * No model can go on. What is already at the carrier plays out, then the recorded apology follows at once, then the
  * call is forwarded or ended. Before the media started, the apology waits for it.
  */
-export function fail(d: Draft, reason: EndReason, detail: string): void {
+export function giveUp(d: Draft, reason: EndReason, detail: string): void {
   const { turn, phase } = d.state;
   const termination = terminationOf(reason, detail);
   const wasOpen = d.state.session !== 'gone';
+  const { spare, on } = d.state;
+  if (spare !== null) d.effects.push({ do: 'session.close', on: { ...on, session: spare.session } });
+  change(d, { spare: null, trouble: null });
   if (phase === 'leaving' && turn.answer === null && turn.owedSinceMs === null) {
     // The farewell is all here: it is heard to its end, the model is no longer needed.
     change(d, { session: 'gone' });
@@ -121,6 +125,8 @@ export function wrapUp(d: Draft, reason: EndReason): void {
   }
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   stopSpeaking(d, 'our_decision');
+  // Nobody is there to say it.
+  if (d.state.session !== 'ready') return giveUp(d, reason, '');
   leave(d, reason, false, null);
   const say = d.state.policy.wrapUp;
   cause(d, { do: 'session.last_words', say });
@@ -144,6 +150,16 @@ const LEG_ENDS: Record<LegCloseCause, EndReason> = {
  */
 export function endWithLeg(d: Draft, legCause: LegCloseCause, detail: string): void {
   const { state } = d;
-  const promised = state.phase === 'leaving' ? state.farewell.next : state.policy.afterFailure;
-  end(d, terminationOf(LEG_ENDS[legCause], detail), legCause === 'caller_hung_up' ? HANG_UP : promised);
+  if (legCause === 'caller_hung_up') return end(d, terminationOf('caller_hung_up', detail));
+  // An end that nobody can call back any more stays what it was.
+  const decided = state.phase === 'leaving' && !state.farewell.revocable;
+  const termination = decided ? state.farewell.termination : terminationOf(LEG_ENDS[legCause], detail);
+  end(d, termination, state.phase === 'leaving' ? promised(state) : state.policy.afterFailure);
+}
+
+/** What follows a farewell that is not confirmed as heard: an apology before a mere end is said by the carrier. */
+function promised({ farewell, playback, policy }: Leaving): NextStep {
+  const unheard = playback.tracks.some(({ utterance }) => utterance === APOLOGY_CLIP);
+  if (!unheard || farewell.next.do !== 'hang_up') return farewell.next;
+  return { do: 'say_and_hang_up', text: policy.apologyText };
 }

@@ -27,6 +27,14 @@ export type TimerName =
   | 'pace'
   /** The model owes an answer, or stopped in the middle of one. */
   | 'stall'
+  /** The caller hears nothing and waits: a moment is asked for. */
+  | 'filler'
+  /** No session becomes ready. */
+  | 'recovery'
+  /** The carrier has not brought a caller back whose media went away. */
+  | 'resume'
+  /** The session nears the end of its life: another is prepared. */
+  | 'rollover'
   /** Nobody speaks. */
   | 'silence'
   /** A farewell takes too long. */

@@ -3,6 +3,8 @@
 import type { Agent } from '../agent/agent.ts';
 import type { AudioChunk } from '../audio/chunk.ts';
 import type { IncomingCall } from '../carrier/carrier.ts';
+import type { Clock } from '../clock.ts';
+import { TrunklineError } from '../errors.ts';
 import type { CallEffect } from './effect.ts';
 import type { CallEvent, UnstampedEvent } from './event.ts';
 import type { CallOpening } from './state.ts';
@@ -16,10 +18,12 @@ export interface CallFacts {
   wallMs: number;
   /** The model adapter's own configuration, plain data: part of the tape, so that a replay can build the same machine. */
   sessionConfig: unknown;
+  /** That of the agent's second model, where it has one. */
+  fallbackConfig?: unknown;
 }
 
-/** Something from outside, as the machines got it. `session` inputs are the model adapter's own, opaque here. */
-export type FeedInput = { from: 'call'; event: UnstampedEvent } | { from: 'session'; input: unknown };
+/** Something from outside, as the machines got it. Inputs of a model session are its adapter's own, opaque here. */
+export type FeedInput = { from: 'call'; event: UnstampedEvent } | { from: 'session'; session: string; input: unknown };
 
 /** Watches one call. Every method is optional; all are called synchronously and must return at once. */
 export interface Onlooker {
@@ -36,14 +40,22 @@ export interface Onlooker {
 /** Makes the onlooker of one call, or none. */
 export type OnlookerFactory = (call: CallFacts) => Onlooker | null;
 
+/** An onlooker that has not finished by then is let go: a disk that hangs must not keep a call's place. */
+const FINISH_WITHIN_MS = 5_000;
+
 export class Feed {
   #onlookers: Onlooker[];
   readonly #failed: (error: unknown) => void;
+  readonly #clock: Clock | null;
 
-  /** @param failed told when an onlooker threw and was detached */
-  constructor(onlookers: readonly Onlooker[], failed: (error: unknown) => void) {
+  /**
+   * @param failed told when an onlooker threw and was detached, or did not finish in time
+   * @param clock bounds the wait in `closed`; without one it has no bound
+   */
+  constructor(onlookers: readonly Onlooker[], failed: (error: unknown) => void, clock: Clock | null = null) {
     this.#onlookers = [...onlookers];
     this.#failed = failed;
+    this.#clock = clock;
   }
 
   input(atMs: number, input: FeedInput): void {
@@ -89,12 +101,28 @@ export class Feed {
   async closed(atMs: number): Promise<void> {
     const endings = this.#onlookers.map(async (o) => {
       try {
-        await o.closed?.(atMs);
+        const finished = o.closed?.(atMs);
+        if (finished !== undefined) await this.#inTime(finished);
       } catch (error) {
         this.#failed(error);
       }
     });
     await Promise.all(endings);
+  }
+
+  async #inTime(finished: Promise<void>): Promise<void> {
+    const clock = this.#clock;
+    if (clock === null) return finished;
+    const late = Promise.withResolvers<never>();
+    const text = `an onlooker did not finish within ${FINISH_WITHIN_MS / 1_000} s`;
+    const cancel = clock.at(clock.nowMs() + FINISH_WITHIN_MS, () =>
+      late.reject(new TrunklineError('TRK_ONLOOKER_LATE', text)),
+    );
+    try {
+      await Promise.race([finished, late.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   #detach(onlooker: Onlooker, error: unknown): void {

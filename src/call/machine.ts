@@ -3,10 +3,14 @@
 import { assertNever } from './assert-never.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { CallEffect } from './effect.ts';
-import { apologise, endIfHeard, endIfOverdue, endWithLeg, fail, wrapUp } from './ending.ts';
-import type { CallEvent, TimerName } from './event.ts';
+import { apologise, endIfHeard, endIfOverdue, endWithLeg, wrapUp } from './ending.ts';
+import type { CallEvent, Origin, TimerName } from './event.ts';
 import { fillStall, hear, silentHearing } from './hearing.ts';
+import { understood, worded } from './history.ts';
 import { GREETING_CLIP } from './policy.ts';
+import * as recovery from './recovery.ts';
+import { loseLeg, resumeOverdue, takeBack } from './resume.ts';
+import { rollOver, spareReports } from './rollover.ts';
 import { beginUtterance, endUtterance, playClip, pump, reachMark, receiveAudio } from './speaking.ts';
 import type { CallState } from './state.ts';
 import { armTimers, disarm, isDue } from './timers.ts';
@@ -17,10 +21,17 @@ const NO_EFFECTS: CallEffect[] = [];
 /** What happens next. The given state is not changed. */
 export function step(state: CallState, event: CallEvent): [CallState, CallEffect[]] {
   if (state.phase === 'ended') return afterTheEnd(state, event);
-  const { on } = state;
-  if (event.on.epoch !== on.epoch || event.on.leg !== on.leg || event.on.session !== on.session)
-    return [state, [{ do: 'note.ignored', what: 'stale_origin', on }]];
   const d: Draft = { state, atMs: event.atMs, effects: [] };
+  const { on, spare } = state;
+  if (!isCurrent(event, on)) {
+    if (event.type === 'leg.started' && isConnected(d)) takeBack(d, event.on.leg);
+    else if (spare !== null && isOfSession(event) && event.on.session === spare.session) spareReports(d, event);
+    else if (!isStillWanted(event)) return [state, [{ do: 'note.ignored', what: 'stale_origin', on }]];
+    else if (event.type === 'turn.transcribed') understood(d, event.turn, event.text);
+    else cause(d, { do: 'ledger.charge', usage: event.usage });
+    armTimers(d);
+    return [d.state, d.effects];
+  }
   if (event.type === 'leg.audio') {
     // The frame path: nothing else changes, no timer moves.
     if (isConnected(d)) hear(d, event);
@@ -33,6 +44,29 @@ export function step(state: CallState, event: CallEvent): [CallState, CallEffect
 }
 
 const isLive = (d: Draft<CallState>): d is Draft => d.state.phase !== 'ended';
+
+type SessionEvent = Exclude<
+  CallEvent,
+  { type: `leg.${string}` | 'call.admitted' | 'call.asked_to_end' | 'timer.fired' | 'tool.settled' }
+>;
+
+const isOfSession = (event: CallEvent): event is SessionEvent =>
+  !event.type.startsWith('leg.') &&
+  !['call.admitted', 'call.asked_to_end', 'timer.fired', 'tool.settled'].includes(event.type);
+
+/** What comes from a leg or session that does not count any more is void; what the shell reports belongs to the call. */
+function isCurrent(event: CallEvent, on: Origin): boolean {
+  if (event.on === on) return true;
+  if (event.on.epoch !== on.epoch) return false;
+  if (event.type.startsWith('leg.')) return event.on.leg === on.leg;
+  return !isOfSession(event) || event.on.session === on.session;
+}
+
+/** Also of a session that was replaced: what it cost, and the words that it understood. */
+const isStillWanted = (
+  event: CallEvent,
+): event is Extract<CallEvent, { type: 'usage.reported' | 'turn.transcribed' }> =>
+  event.type === 'usage.reported' || event.type === 'turn.transcribed';
 
 /** Only late usage is still billed. */
 function afterTheEnd(state: CallState, event: CallEvent): [CallState, CallEffect[]] {
@@ -50,18 +84,23 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
     case 'leg.digit_pressed':
       return isConnected(d) ? turns.keyPressed(d, event.digit) : undefined;
     case 'leg.closed':
+      if (event.cause === 'socket_lost' || event.cause === 'stopped_reading')
+        return loseLeg(d, { ...event, cause: event.cause });
       return endWithLeg(d, event.cause, event.detail);
 
     case 'session.ready':
-      return d.state.session === 'opening' ? turns.openConversation(d) : undefined;
+      return d.state.session === 'opening' ? sessionReady(d) : undefined;
+    case 'session.delayed':
+      return recovery.noteDelay(d, `model_${event.cause}`, event.detail);
     case 'session.closed':
-      return d.state.session === 'gone' ? undefined : fail(d, `model_${event.cause}`, event.detail);
+      if (d.state.session === 'gone') return;
+      return recovery.loseSession(d, `model_${event.cause}`, event.detail, event.fatal, event.deafMs);
     case 'speech.started':
       return turns.callerBegins(d);
     case 'speech.stopped':
       return turns.callerStops(d);
     case 'turn.committed':
-      return turns.callerTurnEnds(d);
+      return turns.callerTurnEnds(d, event.turn);
     case 'answer.started':
       return turns.answerBegins(d, event);
     case 'utterance.started':
@@ -82,7 +121,9 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
       // Arms the first timers.
       return;
     case 'turn.transcribed':
+      return understood(d, event.turn, event.text);
     case 'utterance.text':
+      return worded(d, event.utterance, event.text);
     case 'session.noticed':
       // For onlookers only.
       return;
@@ -102,13 +143,22 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
 const isProtected = (d: Draft): boolean =>
   d.state.policy.greeting?.by === 'model' && d.state.policy.greeting.protected && !d.state.greeted;
 
+/** The session can be spoken to: it opens the conversation, or takes it over. */
+function sessionReady(d: Draft): void {
+  if (d.state.phase === 'leaving') return change(d, { session: 'ready' });
+  if (d.state.sessions === 1 || d.state.history.length === 0) return turns.openConversation(d);
+  recovery.resumeConversation(d);
+}
+
 /** The carrier's media starts: what waits on the shelf leaves at once, or the recorded greeting does. */
 function startMedia(d: Draft): void {
   if (d.state.phase !== 'awaiting_media') return;
   const { failed, ...rest } = d.state;
-  d.state = { ...rest, phase: 'talking', startedAtMs: d.atMs, hearing: silentHearing(d.atMs) };
+  d.state = { ...rest, phase: 'talking', startedAtMs: d.atMs, away: null, hearing: silentHearing(d.atMs) };
   if (!isConnected(d)) return;
   changeTurn(d, { lastActivityMs: d.atMs, lastSignMs: d.atMs });
+  // The caller waits from now; what was tried before is not held against the model.
+  if (d.state.session === 'opening') change(d, { sessionSinceMs: d.atMs, trouble: null });
   if (failed) return apologise(d, failed);
   const { greeting } = d.state.policy;
   if (greeting?.by === 'clip') playClip(d, GREETING_CLIP, greeting.bytes, greeting.protected);
@@ -127,9 +177,15 @@ function timerFired(d: Draft, timer: TimerName): void {
     case 'pace':
       return pump(d);
     case 'stall':
-      return d.state.session === 'opening'
-        ? fail(d, 'model_unreachable', 'not ready in time')
-        : fail(d, 'model_stalled', 'no sound in time');
+      return recovery.loseSession(d, 'model_stalled', 'no sound in time', false);
+    case 'filler':
+      return recovery.askForMoment(d);
+    case 'recovery':
+      return recovery.recoveryOver(d);
+    case 'resume':
+      return isConnected(d) ? resumeOverdue(d) : undefined;
+    case 'rollover':
+      return rollOver(d);
     case 'silence':
       return isConnected(d) ? turns.breakSilence(d) : undefined;
     case 'farewell':

@@ -80,6 +80,12 @@ export const openTrack = (p: Playback, track: Track): Playback => ({
   tracks: [...p.tracks.map((t) => (t.complete ? t : { ...t, complete: true })), track],
 });
 
+/** No more of anything will be received; what is here is still sent and heard. */
+export const completeAll = (p: Playback): Playback => ({
+  ...p,
+  tracks: p.tracks.map((t) => (t.complete ? t : { ...t, complete: true })),
+});
+
 /** Forgets utterances that ended without a byte. */
 export const dropEmpty = (p: Playback): Playback =>
   p.tracks.some((t) => t.complete && t.received === 0)
@@ -115,8 +121,10 @@ export function sendNext(p: Playback, atMs: number, maxAheadMs: number): [Playba
   const startsAtMs = Math.max(atMs, p.queueEndsAtMs);
   const room = Math.floor((maxAheadMs - (startsAtMs - atMs)) * BYTES_PER_MS);
   const waiting = track.received - track.sent;
-  const tail = track.complete && waiting <= room;
-  const bytes = tail ? waiting : Math.floor(Math.min(waiting, room) / FRAME_BYTES) * FRAME_BYTES;
+  // No more than up to the next mark: what comes back late tells of a carrier that does not read.
+  const most = Math.min(room, Math.ceil((MARK_EVERY_BYTES - p.bytesSinceMark) / FRAME_BYTES) * FRAME_BYTES);
+  const tail = track.complete && waiting <= most;
+  const bytes = tail ? waiting : Math.floor(Math.min(waiting, most) / FRAME_BYTES) * FRAME_BYTES;
   if (bytes <= 0) return null;
   const padBytes = (FRAME_BYTES - (bytes % FRAME_BYTES)) % FRAME_BYTES;
   const fromByte = track.sent;

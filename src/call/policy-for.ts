@@ -1,6 +1,6 @@
 // Agent -> the policy that its calls run under. Pure.
 import type { Agent } from '../agent/agent.ts';
-import type { LegCapabilities, NextStep } from '../carrier/carrier.ts';
+import type { LegCapabilities, NextStep, Voicemail } from '../carrier/carrier.ts';
 import type { CallPolicy } from './policy.ts';
 
 /** How long the carrier may take from the answered webhook to started media; then the session is discarded. */
@@ -8,13 +8,30 @@ const MEDIA_WAIT_MS = 10_000;
 /** Model audio kept per call: four minutes, more than the longest answer the API allows (4,096 tokens at 50 ms). */
 const SHELF_BYTES = 240_000 * 8;
 
+/** A caller who was asked for a moment hears so again. */
+const HOLD_EVERY_MS = 5_000;
+/** How long one model is given to be back. */
+const RECOVER_WITHIN_MS = 8_000;
+/** Carriers ask what follows at once when their media breaks; one that has not by then is told to. */
+const RESUME_ASK_MS = 3_000;
+const RESUME_WITHIN_MS = 9_000;
+/** Of a session's life: 55 of 60 minutes. */
+const ROLLOVER_AT = 55 / 60;
+
+/** What the carrier does with a caller whom no model can serve. */
+export function afterFailure({ failure }: Agent): NextStep {
+  const { forwardTo, voicemail } = failure;
+  const message: Voicemail | null =
+    voicemail === null ? null : { do: 'voicemail', say: voicemail.prompt, maxSeconds: voicemail.maxSeconds };
+  if (forwardTo === null) return message ?? { do: 'hang_up' };
+  return { do: 'forward', to: forwardTo, ...(message === null ? {} : { otherwise: message }) };
+}
+
 const exactly = (text: string): string => `Say exactly this, and nothing else: "${text}"`;
 
 /** The policy of one call. Plain data: it is part of the call's state and of its tape. */
 export function policyFor(agent: Agent, leg: LegCapabilities): CallPolicy {
   const { greeting, failure } = agent;
-  const afterFailure: NextStep =
-    failure.forwardTo === null ? { do: 'hang_up' } : { do: 'forward', to: failure.forwardTo };
   return {
     greeting:
       greeting === null
@@ -30,8 +47,18 @@ export function policyFor(agent: Agent, leg: LegCapabilities): CallPolicy {
     wrapUp: exactly(agent.limits.wrapUp),
     modelStallMs: agent.limits.modelStallMs,
     endCall: agent.endCall.enabled ? { goodbye: agent.endCall.goodbye } : null,
+    endOfTurnMs: agent.turnTaking.detection.kind === 'server_vad' ? agent.turnTaking.detection.silenceMs : 0,
+    holdBytes: failure.hold.length,
+    holdAfterMs: failure.holdAfterMs,
+    holdEveryMs: HOLD_EVERY_MS,
+    models: failure.fallback === null ? 1 : 2,
+    recoverWithinMs: RECOVER_WITHIN_MS,
+    resumeAskMs: RESUME_ASK_MS,
+    resumeWithinMs: RESUME_WITHIN_MS,
+    rolloverAfterMs: Math.round(agent.model.maxSessionMs * ROLLOVER_AT),
     apologyBytes: failure.apology.length,
-    afterFailure,
+    apologyText: failure.apologyText,
+    afterFailure: afterFailure(agent),
     mediaWaitMs: MEDIA_WAIT_MS,
     maxAheadMs: leg.maxAheadMs,
     shelfBytes: SHELF_BYTES,

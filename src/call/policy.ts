@@ -5,6 +5,8 @@ import type { NextStep } from '../carrier/carrier.ts';
 /** Utterance ids of recorded clips; the shelf knows their audio. */
 export const GREETING_CLIP = 'clip:greeting';
 export const APOLOGY_CLIP = 'clip:apology';
+/** Played more than once: an utterance of it is `clip:hold#1`, `clip:hold#2`, … */
+export const HOLD_CLIP = 'clip:hold';
 
 export interface CallPolicy {
   /** Spoken first: by the model (`say` steers that answer) or from a recorded clip of `bytes`. Null: wait for the caller. */
@@ -25,8 +27,25 @@ export interface CallPolicy {
   modelStallMs: number;
   /** Whether the built-in `end_call` exists, and how a missing goodbye is asked for. */
   endCall: { goodbye: string } | null;
+  /** The model reports the end of the caller's speech so much later. */
+  endOfTurnMs: number;
+  /** Bytes of the recorded "one moment", played when the caller has waited in silence for `holdAfterMs`, and then each `holdEveryMs`. 0 = never. */
+  holdBytes: number;
+  holdAfterMs: number;
+  holdEveryMs: number;
+  /** How many models the agent has: 1, or 2 with a fallback. */
+  models: number;
+  /** A lost session must be replaced within this; then the next model is tried, then the call is given up. 0 = given up at once. */
+  recoverWithinMs: number;
+  /** A caller whose media went away is asked back from the carrier after `resumeAskMs`, and given up after `resumeWithinMs`. 0 = at once. */
+  resumeAskMs: number;
+  resumeWithinMs: number;
+  /** A session this old is replaced in a pause. */
+  rolloverAfterMs: number;
   /** Bytes of the recorded apology, and what follows it. */
   apologyBytes: number;
+  /** Its words, for a carrier to say where the recording could not be heard. */
+  apologyText: string;
   afterFailure: NextStep;
   /** How long the carrier may take from the admitted webhook to a started media stream. */
   mediaWaitMs: number;

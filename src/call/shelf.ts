@@ -50,7 +50,8 @@ export class Shelf {
 
   /** Bytes [from, to) of an utterance plus `pad` bytes of silence, as pieces of at most a second, in whole frames. */
   take(utterance: string, from: number, to: number, pad: number): AudioChunk[] {
-    const clip = this.#clips.get(utterance);
+    // A clip that is played more than once has a number behind its name.
+    const clip = this.#clips.get(utterance.split('#', 1)[0] as string);
     if (clip) return cut(Buffer.from(clip.buffer, clip.byteOffset + from, to - from), pad);
     const kept = this.#kept.get(utterance);
     if (!kept) return [];

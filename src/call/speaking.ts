@@ -1,13 +1,16 @@
 // Agent speech: from the shelf to the carrier's queue, and stopping it. Pure.
 import type { AudioChunk } from '../audio/chunk.ts';
+import { BYTES_PER_MS } from '../audio/mulaw.ts';
+import type { HeardUtterance } from '../realtime/session.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { SettledUtterance } from './effect.ts';
+import { heardAs, recall, remember } from './history.ts';
 import * as ledger from './playback.ts';
-import { GREETING_CLIP } from './policy.ts';
+import { GREETING_CLIP, HOLD_CLIP } from './policy.ts';
 
 /** Sends what may be sent now: at most `maxAheadMs` ahead of playback, marks included. Nothing before the media starts. */
 export function pump(d: Draft): void {
-  if (!isConnected(d)) return;
+  if (!isConnected(d) || d.state.away !== null) return;
   let p = ledger.dropEmpty(d.state.playback);
   for (;;) {
     const marked = ledger.markIfDue(p);
@@ -30,6 +33,7 @@ export function pump(d: Draft): void {
 export function beginUtterance(d: Draft, utterance: string, answer: string | null, isProtected: boolean): void {
   const track = { utterance, answer, protected: isProtected, received: 0, sent: 0, complete: false, lost: null };
   change(d, { playback: ledger.openTrack(d.state.playback, track) });
+  remember(d, { who: 'agent', utterance, text: '', heard: null });
   pump(d);
 }
 
@@ -97,24 +101,64 @@ export function stopSpeaking(d: Draft, because: 'caller_spoke' | 'our_decision')
   // Also for audio that has sounded by the clock but whose mark is not back yet: clearing an empty queue harms nobody.
   if (playback.tracks.some((t) => t.sent > 0)) cause(d, { do: 'leg.clear' });
   const stopped = ledger.stopAll(playback, d.atMs);
+  if (session !== 'gone') tellWhereCut(d, stopped.heard, because, answering);
   change(d, { playback: stopped.playback });
-  if (session !== 'gone' && (answering || stopped.heard.length > 0))
-    cause(d, { do: 'session.interrupt', because, heard: stopped.heard });
   if (stopped.unheardMs > 0) cause(d, { do: 'note.stopped', because, unheardMs: stopped.unheardMs });
   settle(d, stopped.notes);
   changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
 }
 
+/**
+ * Says how much was heard of speech that was stopped. An earlier session's was told as heard to the present one, which
+ * learns in words where it ended.
+ */
+export function tellWhereCut(
+  d: Draft,
+  heard: readonly HeardUtterance[],
+  because: 'caller_spoke' | 'our_decision',
+  answering: boolean,
+): void {
+  const { on, session, history, playback } = d.state;
+  // What a session that takes over is told will say it.
+  if (session === 'opening' && d.state.sessions > 1) return;
+  const own = heard.filter(({ utterance }) => isOf(on.session, utterance));
+  if (answering || own.length > 0) cause(d, { do: 'session.interrupt', because, heard: own });
+  if (session !== 'ready') return;
+  for (const { utterance, heardMs } of heard) {
+    const said = history.find((one) => one.who === 'agent' && one.utterance === utterance);
+    if (isOf(on.session, utterance) || said?.who !== 'agent') continue;
+    const receivedMs = (ledger.findTrack(playback, utterance)?.received ?? 0) / BYTES_PER_MS;
+    const [text] = recall([{ ...said, heard: receivedMs === 0 ? 0 : heardMs / receivedMs }]);
+    const words = text?.who === 'agent' ? `only this: "${text.text}"` : 'nothing';
+    const sentence = `You were interrupted. Of your last words the caller heard ${words}`;
+    cause(d, { do: 'session.tell', role: 'system', text: sentence });
+  }
+}
+
+/** True while anything is unheard but a moment that was asked for: nobody's turn is lost over that. */
+export const isAnswering = (playback: ledger.Playback, atMs: number): boolean =>
+  playback.tracks.some((t) => !t.utterance.startsWith(HOLD_CLIP) && !ledger.isFullyHeard(playback, t, atMs));
+
+/** Sessions after the first put their name before their utterances'. */
+const isOf = (session: string, utterance: string): boolean =>
+  utterance.includes('.') ? utterance.startsWith(`${session}.`) : session === 's1';
+
 /** Utterances that are over: said to onlookers, their audio dropped, a clip's words put into the conversation. */
 export function settle(d: Draft, notes: readonly SettledUtterance[]): void {
   for (const note of notes) {
     cause(d, { do: 'note.settled', ...note });
+    heardAs(d, note);
     cause(d, { do: 'shelf.drop', utterance: note.utterance });
     const { greeting } = d.state.policy;
     if (note.utterance !== GREETING_CLIP || greeting?.by !== 'clip' || d.state.session === 'gone') continue;
     const words = greeting.text.split(/\s+/);
     const heardWords =
       note.outcome === 'heard' ? words.length : Math.floor((words.length * note.heardMs) / note.receivedMs);
-    if (heardWords > 0) cause(d, { do: 'session.tell', role: 'assistant', text: words.slice(0, heardWords).join(' ') });
+    if (heardWords === 0) continue;
+    const text = words.slice(0, heardWords).join(' ');
+    remember(d, { who: 'agent', utterance: note.utterance, text, heard: 1 });
+    // One that is not ready and follows another is told with the history.
+    if (d.state.session === 'ready' || d.state.sessions === 1)
+      cause(d, { do: 'session.tell', role: 'assistant', text });
   }
 }

@@ -2,9 +2,10 @@
 import type { SessionCapabilities } from '../realtime/session.ts';
 import type { NextStep } from '../carrier/carrier.ts';
 import type { Origin, TimerName } from './event.ts';
+import type { History } from './history.ts';
 import { emptyPlayback, type Playback } from './playback.ts';
 import type { CallPolicy } from './policy.ts';
-import type { Termination } from './termination.ts';
+import type { EndReason, Termination } from './termination.ts';
 
 interface CallFacts {
   v: 1;
@@ -54,8 +55,57 @@ export interface Hearing {
 
 export type ToolState = 'running' | 'settled';
 
+/** A model that failed and was not made good yet. */
+export interface Trouble {
+  /** Since when the caller has been without, in what the present model is given time for. */
+  sinceMs: number;
+  /** Since when the caller has waited: for an answer that was owed before, or for what comes now. */
+  waitingSinceMs: number;
+  /** What the call ends by if nothing helps. */
+  reason: EndReason;
+  detail: string;
+  /** The model owed an answer, or was in the middle of one. */
+  owes: boolean;
+  /** It was in the middle of one. */
+  cut: boolean;
+  /** Since when no session may have heard the caller. */
+  deafSinceMs: number;
+}
+
+/** A call between two legs. */
+export interface Away {
+  sinceMs: number;
+  /** The carrier was asked to bring the caller back. */
+  asked: boolean;
+  /** Something was being said, or owed. */
+  owes: boolean;
+  /** For so long before that nothing of the caller may have come through. */
+  deafMs: number;
+  cause: 'socket_lost' | 'stopped_reading';
+  detail: string;
+}
+
 interface Line extends CallFacts {
   session: 'opening' | 'ready' | 'gone';
+  /** Sessions opened so far; they are named s1, s2, … */
+  sessions: number;
+  /** Which of the agent's models is used: 0, or 1 for its fallback. */
+  target: number;
+  /** When sessions of the present model were lost, the latest few. */
+  lostAtMs: readonly number[];
+  /** Null while all is well. */
+  trouble: Trouble | null;
+  /** When the session opened, and when it became ready; for its replacement before it expires. */
+  sessionSinceMs: number;
+  /** The session that will replace this one. */
+  spare: { session: string; ready: boolean; sinceMs: number } | null;
+  /** What was said so far, for a session that takes over. */
+  history: History;
+  /** How often the caller was asked for a moment: in all, and since the last sound of the model. */
+  holds: number;
+  holdsInRow: number;
+  /** When everything else had been heard, as the caller was asked for a moment: that buys the model no time. */
+  heldSinceMs: number;
   playback: Playback;
   turn: Turn;
   /** Tool calls by id. */
@@ -69,6 +119,8 @@ interface Line extends CallFacts {
 
 interface Connected extends Line {
   startedAtMs: number;
+  /** The media went away and the caller may be brought back; null while there is a leg. */
+  away: Away | null;
   hearing: Hearing;
 }
 
@@ -115,6 +167,8 @@ export interface CallOpening {
   on: Origin;
   policy: CallPolicy;
   capabilities: SessionCapabilities;
+  /** Which of the agent's models the call begins with; default 0. */
+  target?: number;
   atMs: number;
 }
 
@@ -128,6 +182,16 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
   policy: o.policy,
   capabilities: o.capabilities,
   session: 'opening',
+  sessions: 1,
+  target: o.target ?? 0,
+  lostAtMs: [],
+  trouble: null,
+  sessionSinceMs: o.atMs,
+  spare: null,
+  history: [],
+  holds: 0,
+  holdsInRow: 0,
+  heldSinceMs: 0,
   playback: emptyPlayback(),
   turn: {
     callerSpeaking: false,

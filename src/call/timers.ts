@@ -7,6 +7,7 @@ import { farewellDueMs } from './ending.ts';
 import type { TimerName } from './event.ts';
 import { STALL_AFTER_MS } from './hearing.ts';
 import * as ledger from './playback.ts';
+import { isQuiet, rolloverDueMs } from './rollover.ts';
 import type { LiveState } from './state.ts';
 
 /** The carrier's queue is filled up when this much less than `maxAheadMs` is in it. */
@@ -20,6 +21,10 @@ const NAMES: readonly TimerName[] = [
   'media',
   'pace',
   'stall',
+  'filler',
+  'recovery',
+  'resume',
+  'rollover',
   'silence',
   'farewell',
   'duration',
@@ -36,11 +41,22 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
     case 'media':
       return connected ? null : state.admittedAtMs + policy.mediaWaitMs;
     case 'pace':
-      return connected && ledger.hasUnsent(playback) ? playback.queueEndsAtMs - policy.maxAheadMs + PACE_STEP_MS : null;
+      return connected && state.away === null && ledger.hasUnsent(playback)
+        ? playback.queueEndsAtMs - policy.maxAheadMs + PACE_STEP_MS
+        : null;
     case 'stall':
-      return connected && state.session !== 'gone' ? stallDueMs(state) : null;
+      return connected && state.away === null && state.session === 'ready' ? stallDueMs(state) : null;
+    case 'filler':
+      return state.phase === 'talking' && state.away === null ? fillerDueMs(state) : null;
+    case 'recovery':
+      return connected ? recoveryDueMs(state) : null;
+    case 'resume':
+      if (!connected || state.away === null) return null;
+      return state.away.sinceMs + (state.away.asked ? policy.resumeWithinMs : policy.resumeAskMs);
+    case 'rollover':
+      return rolloverDueMs(state);
     case 'silence':
-      return state.phase === 'talking' && isQuiet(state)
+      return state.phase === 'talking' && state.away === null && isQuiet(state)
         ? Math.max(turn.lastActivityMs, playback.queueEndsAtMs) + policy.silenceMs
         : null;
     case 'farewell':
@@ -63,25 +79,48 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
 }
 
 /** An answer is owed and not begun, or begun and silent for too long. */
-function stallDueMs({ turn, policy, playback, session }: LiveState): number | null {
+function stallDueMs({ turn, policy, playback, holdsInRow, heldSinceMs }: LiveState): number | null {
   // While the caller speaks nobody may answer: the debt counts from the end of that turn, which must come one day.
-  if (turn.callerSpeaking && session === 'ready' && (turn.owedSinceMs !== null || turn.answer === null))
+  if (turn.callerSpeaking && (turn.owedSinceMs !== null || turn.answer === null))
     return turn.lastActivityMs + LONGEST_TURN_MS;
   // Not silent while earlier speech still sounds.
-  if (turn.owedSinceMs !== null) return Math.max(turn.owedSinceMs, playback.queueEndsAtMs) + policy.modelStallMs;
+  const soundsUntilMs = holdsInRow > 0 ? heldSinceMs : playback.queueEndsAtMs;
+  if (turn.owedSinceMs !== null) return Math.max(turn.owedSinceMs, soundsUntilMs) + policy.modelStallMs;
   if (turn.answer === null) return null;
-  return Math.max(turn.lastSignMs, playback.queueEndsAtMs) + policy.modelStallMs;
+  return Math.max(turn.lastSignMs, soundsUntilMs) + policy.modelStallMs;
 }
 
-/** Nobody speaks, nobody is about to, and nobody works on an answer. */
-const isQuiet = ({ turn, playback, tools, session }: LiveState): boolean =>
-  session === 'ready' &&
-  !turn.callerSpeaking &&
-  turn.answer === null &&
-  turn.owedSinceMs === null &&
-  turn.keys === '' &&
-  !ledger.hasUnsent(playback) &&
-  !Object.values(tools).includes('running');
+/** The caller waits for the model and hears nothing. */
+function fillerDueMs({
+  turn,
+  policy,
+  playback,
+  session,
+  trouble,
+  sessionSinceMs,
+  holdsInRow,
+  tools,
+}: LiveState): number | null {
+  if (policy.holdBytes === 0 || turn.callerSpeaking || ledger.hasUnsent(playback)) return null;
+  const waits = [
+    turn.owedSinceMs === null ? null : turn.owedSinceMs - policy.endOfTurnMs,
+    turn.answer === null ? null : turn.lastSignMs,
+    trouble === null ? null : trouble.waitingSinceMs,
+    session === 'opening' ? sessionSinceMs : null,
+    Object.values(tools).includes('running') ? turn.lastActivityMs - policy.endOfTurnMs : null,
+  ].filter((ms) => ms !== null);
+  if (waits.length === 0 || session === 'gone') return null;
+  if (holdsInRow > 0) return playback.queueEndsAtMs + policy.holdEveryMs;
+  return Math.max(Math.min(...waits), playback.queueEndsAtMs) + policy.holdAfterMs;
+}
+
+/** A model that is not back in time; where nothing may be recovered, a session that opens no sooner than a sound is due. */
+function recoveryDueMs({ session, policy, trouble, turn, playback, sessionSinceMs }: LiveState): number | null {
+  if (session === 'gone' || (session === 'ready' && (trouble === null || turn.callerSpeaking))) return null;
+  if (policy.recoverWithinMs > 0) return (trouble?.sinceMs ?? sessionSinceMs) + policy.recoverWithinMs;
+  if (session === 'ready') return null;
+  return Math.max(turn.owedSinceMs ?? sessionSinceMs, playback.queueEndsAtMs) + policy.modelStallMs;
+}
 
 /** Arms and clears timers so that they fit the state. */
 export function armTimers(d: Draft): void {

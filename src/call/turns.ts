@@ -2,10 +2,12 @@
 import { FRAME_MS } from '../audio/mulaw.ts';
 import type { RealtimeEvent } from '../realtime/session.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
-import { fail, leave, askToSay, stay } from './ending.ts';
+import { leave, askToSay, stay } from './ending.ts';
+import { remember, toolDone } from './history.ts';
 import * as ledger from './playback.ts';
-import { stopSpeaking } from './speaking.ts';
-import type { ConnectedState, Leaving } from './state.ts';
+import { isTakingOver, loseSession, oweWhenReady, recovered } from './recovery.ts';
+import { isAnswering, stopSpeaking } from './speaking.ts';
+import type { ConnectedState, Leaving, ToolState } from './state.ts';
 
 type Of<T extends RealtimeEvent['type']> = Extract<RealtimeEvent, { type: T }>;
 
@@ -15,15 +17,15 @@ const END_CALL = 'end_call';
 export function openConversation(d: Draft): void {
   change(d, { session: 'ready' });
   const { greeting } = d.state.policy;
-  if (greeting?.by === 'model') {
-    askToSay(d, greeting.say);
-  } else {
-    changeTurn(d, { owedSinceMs: null });
-  }
+  if (greeting?.by === 'model') return askToSay(d, greeting.say);
+  recovered(d);
+  changeTurn(d, { owedSinceMs: null });
 }
 
 /** The caller begins to speak: interrupts at once, later, or not at all, as the policy says. */
 export function callerBegins(d: Draft): void {
+  // The model hears: what it owed is void, and it is given new time for what is said now.
+  recovered(d);
   changeTurn(d, { callerSpeaking: true, prompts: 0, lastActivityMs: d.atMs });
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   const current = ledger.currentTrack(d.state.playback, d.atMs);
@@ -62,18 +64,19 @@ export function callerStops(d: Draft): void {
  * The caller's turn is over: an answer is owed. What was said without stopping the agent was a backchannel and is not
  * answered by us; over a protected utterance it was a turn that could not interrupt, and is answered after it.
  */
-export function callerTurnEnds(d: Draft): void {
+export function callerTurnEnds(d: Draft, turn: string): void {
+  remember(d, { who: 'caller', turn, text: null });
   changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs, asked: null });
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
-  const { capabilities, playback, turn } = d.state;
-  if (!ledger.isSpeaking(playback, d.atMs)) {
+  const { capabilities, playback } = d.state;
+  if (!isAnswering(playback, d.atMs)) {
     if (capabilities.answersTurns) changeTurn(d, { owedSinceMs: d.atMs });
     else askToSay(d, null);
     return;
   }
   if (!ledger.currentTrack(playback, d.atMs)?.protected) return;
   // A model that answers by itself does so unless it is still producing the protected utterance.
-  if (!capabilities.answersTurns || turn.answer !== null) askToSay(d, null);
+  if (!capabilities.answersTurns || d.state.turn.answer !== null) askToSay(d, null);
 }
 
 /** The model begins an answer. */
@@ -83,6 +86,7 @@ export function answerBegins(d: Draft, event: Of<'answer.started'>): void {
 
 /** The model made a sound: it owes nothing for now. */
 export function answerSounds(d: Draft): void {
+  recovered(d);
   const { answer } = d.state.turn;
   changeTurn(d, {
     owedSinceMs: null,
@@ -102,8 +106,9 @@ export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
   changeTurn(d, { answer: null, lastActivityMs: d.atMs, owedSinceMs: empty ? null : owedSinceMs });
   if (event.status === 'completed' && !empty) changeTurn(d, { failures: 0 });
   if (event.status !== 'failed' && !empty) return;
+  if (event.fatal) return loseSession(d, 'model_failed', event.detail, true);
   if (failures >= (empty ? 2 : 1)) {
-    fail(d, 'model_failed', empty ? 'empty answers' : event.detail);
+    loseSession(d, 'model_failed', empty ? 'empty answers' : event.detail, false);
     return;
   }
   changeTurn(d, { failures: failures + 1 });
@@ -119,6 +124,9 @@ export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
     return;
   }
   changeTurn(d, { owedSinceMs: null, lastSignMs: d.atMs, lastActivityMs: d.atMs });
+  recovered(d);
+  const { toolCall, name, arguments: args } = event;
+  remember(d, { who: 'tool', toolCall, name, arguments: args, output: null });
   if (event.name === END_CALL && d.state.policy.endCall) {
     agentLeaves(d, event.toolCall);
     return;
@@ -129,13 +137,15 @@ export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
 
 /** The goodbye contract: what was said in the same answer is the farewell; if nothing was, it is asked for. */
 function agentLeaves(d: Draft, toolCall: string): void {
-  change(d, { tools: { ...d.state.tools, [toolCall]: 'settled' } });
+  change(d, { tools: settledAs(d.state.tools, toolCall) });
+  const settleQuietly = (output: string): void => {
+    toolDone(d, toolCall, output);
+    cause(d, { do: 'session.settle_tool', toolCall, output, quietly: true });
+  };
   if (!isConnected(d) || d.state.turn.callerSpeaking || d.state.phase === 'leaving') {
-    cause(d, { do: 'session.settle_tool', toolCall, output: 'Not ended: the call is not at its end.', quietly: true });
-    return;
+    return settleQuietly('Not ended: the call is not at its end.');
   }
-  const output = 'The call ends as soon as the caller has heard the goodbye. If the caller speaks first, it goes on.';
-  cause(d, { do: 'session.settle_tool', toolCall, output, quietly: true });
+  settleQuietly('The call ends as soon as the caller has heard the goodbye. If the caller speaks first, it goes on.');
   const ask = d.state.turn.answer?.spoke ? null : (d.state.policy.endCall?.goodbye ?? null);
   leave(d, 'agent_goodbye', true, ask);
 }
@@ -146,9 +156,15 @@ export function toolSettled(d: Draft, toolCall: string, output: string): void {
     cause(d, { do: 'note.ignored', what: 'tool_settled_twice' });
     return;
   }
-  const tools = { ...d.state.tools, [toolCall]: 'settled' as const };
+  const tools = settledAs(d.state.tools, toolCall);
   change(d, { tools });
+  toolDone(d, toolCall, output);
   changeTurn(d, { lastActivityMs: d.atMs });
+  // A session that is still opening is told with the history.
+  if (isTakingOver(d.state)) {
+    if (!Object.values(tools).includes('running')) oweWhenReady(d);
+    return;
+  }
   if (d.state.session === 'gone') return;
   // During a farewell nothing is added to it.
   const quietly = d.state.phase === 'leaving';
@@ -172,8 +188,11 @@ export function tellKeys(d: Draft): void {
   const current = ledger.currentTrack(d.state.playback, d.atMs);
   if (!current?.protected) stopSpeaking(d, 'our_decision');
   if (d.state.phase === 'leaving') stay(d as Draft<Leaving>);
+  const text = `[The caller pressed keys: ${keys.split('').join(' ')}]`;
+  remember(d, { who: 'caller', turn: `keys:${d.atMs}`, text });
+  if (isTakingOver(d.state)) return oweWhenReady(d);
   if (!d.state.capabilities.detectsTurns) cause(d, { do: 'session.commit' });
-  cause(d, { do: 'session.tell', role: 'user', text: `[The caller pressed keys: ${keys.split('').join(' ')}]` });
+  cause(d, { do: 'session.tell', role: 'user', text });
   askToSay(d, null);
 }
 
@@ -183,4 +202,14 @@ export function breakSilence(d: Draft<ConnectedState>): void {
   changeTurn(d, { prompts: turn.prompts + 1, lastActivityMs: d.atMs });
   if (turn.prompts === 0) askToSay(d, policy.silencePrompt);
   else leave(d, 'caller_silent', true, policy.silenceGoodbye);
+}
+
+/** Settled tool calls that are remembered, so that one that comes twice is known. */
+const MAX_SETTLED = 64;
+
+function settledAs(tools: Record<string, ToolState>, toolCall: string): Record<string, ToolState> {
+  const settled = Object.keys(tools).filter((id) => tools[id] === 'settled');
+  const forgotten = new Set(settled.slice(0, Math.max(0, settled.length + 1 - MAX_SETTLED)));
+  const kept = Object.entries(tools).filter(([id]) => !forgotten.has(id) && id !== toolCall);
+  return { ...Object.fromEntries(kept), [toolCall]: 'settled' };
 }

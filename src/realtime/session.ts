@@ -53,7 +53,13 @@ export type AnswerStatus = 'completed' | 'cancelled' | 'failed' | 'incomplete';
 /** What a session reports. Times are stamped by the call's shell, not here. */
 export type RealtimeEvent =
   | { type: 'session.ready' }
-  | { type: 'session.closed'; cause: SessionLossCause; detail: string }
+  /** An attempt to connect failed; the session tries again by itself. */
+  | { type: 'session.delayed'; cause: SessionLossCause; detail: string }
+  /**
+   * `fatal`: another session with the same model and endpoint would end the same way. `deafMs`: for so long it may have
+   * heard nothing of the caller any more.
+   */
+  | { type: 'session.closed'; cause: SessionLossCause; detail: string; fatal: boolean; deafMs?: number }
   /** The caller began to speak; `audioMs` is the position on the model's input clock, padding included. */
   | { type: 'speech.started'; audioMs: number | null }
   | { type: 'speech.stopped'; audioMs: number | null }
@@ -66,7 +72,8 @@ export type RealtimeEvent =
   | { type: 'utterance.ended'; utterance: UtteranceId }
   /** `arguments` is the JSON text as the model wrote it: unchecked. */
   | { type: 'tool.called'; toolCall: string; name: string; arguments: string; answer: AnswerId }
-  | { type: 'answer.ended'; answer: AnswerId; status: AnswerStatus; detail: string }
+  /** `fatal`: every other answer of this model would fail the same way. */
+  | { type: 'answer.ended'; answer: AnswerId; status: AnswerStatus; detail: string; fatal?: true }
   | { type: 'usage.reported'; usage: Usage }
   /** Something worth counting that changes nothing: a benign refusal, an unknown event. */
   | { type: 'session.noticed'; code: string; benign: boolean };
@@ -78,8 +85,18 @@ export interface HeardUtterance {
   heardMs: number;
 }
 
+/**
+ * One thing of a conversation so far, as a new session is told it: only what was heard, and tools with their outcome. A
+ * tool without one still runs, and is settled later.
+ */
+export type Recalled =
+  | { who: 'caller' | 'agent'; text: string }
+  | { who: 'tool'; toolCall: string; name: string; arguments: string; output: string | null };
+
 /** What a call may ask of a session. Asked before it is ready, a request waits (bounded) and is carried out in order. */
 export type RealtimeRequest =
+  /** The conversation so far, in order, and a note on what happened; before any audio of the caller. Nobody answers by this alone. */
+  | { do: 'session.recall'; history: Recalled[]; note: string }
   /** Answer now. `say` steers this one answer and forbids tools; without it the model answers the conversation. */
   | { do: 'session.speak'; say: string | null }
   /** Say this and nothing after it, whatever the caller does: turns are no longer detected or answered. */

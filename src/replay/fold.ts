@@ -55,7 +55,7 @@ class Fold implements Onlooker, CarrierLeg {
   readonly #clock: VirtualClock;
   readonly #printer: TapePrinter;
   readonly #call: Call;
-  #session!: OpenAiSession;
+  readonly #sessions = new Map<string, OpenAiSession>();
   #toLeg: ((event: LegEvent) => void) | null = null;
   /** The tape's next line to be met, and the input being fed. */
   #next = 0;
@@ -69,7 +69,7 @@ class Fold implements Onlooker, CarrierLeg {
   readonly #faults: unknown[] = [];
 
   constructor(tape: Tape, maxDiffs: number) {
-    const { opening, sessionConfig, wallMs } = tape.header;
+    const { opening, sessionConfig, fallbackConfig, wallMs } = tape.header;
     this.#tape = tape;
     this.#maxDiffs = maxDiffs;
     this.capabilities = { maxAheadMs: opening.policy.maxAheadMs };
@@ -81,18 +81,21 @@ class Fold implements Onlooker, CarrierLeg {
       clock: this.#clock,
       feed: new Feed([this], (error) => this.#faults.push(error)),
       shelf: new Shelf(),
-      openSession: (hooks) => {
-        this.#session = new OpenAiSession({
-          config: sessionConfig as DialogueConfig,
+      openSession: (hooks, { session, target }) => {
+        const opened = new OpenAiSession({
+          session,
+          config: (target === 0 ? sessionConfig : fallbackConfig) as DialogueConfig,
           capabilities: opening.capabilities,
           clock: this.#clock,
           readyWithinMs: 0,
           connect: () => ({ send: () => this.#feedNested(), close: () => {} }),
           listener: hooks,
         });
-        return this.#session;
+        this.#sessions.set(session, opened);
+        return opened;
       },
       runTool: () => new Promise(() => {}),
+      recallLeg: () => {},
       storeNext: () => new Promise(() => {}),
       ended: () => {},
       swept: () => {},
@@ -150,15 +153,19 @@ class Fold implements Onlooker, CarrierLeg {
       });
     } else {
       const input = reviveAudio(entry.input, (audio) => this.#payload(audio.bytes));
-      if (input.from === 'session') this.#session.input(input.input as DialogueInput);
+      if (input.from === 'session') this.#sessions.get(input.session)?.input(input.input as DialogueInput);
       else this.#receive(input.event as Parameters<Call['receive']>[0]);
     }
   }
 
   #receive(event: Parameters<Call['receive']>[0]): void {
     if (!event.type.startsWith('leg.')) return this.#call.receive(event);
-    this.#toLeg ??= this.#call.attach(this);
-    this.#toLeg(event as LegEvent);
+    if (event.type === 'leg.started') this.#toLeg = this.#call.attach(this);
+    const toLeg = this.#toLeg;
+    if (event.type === 'leg.closed') this.#toLeg = null;
+    // Without a leg it is the carrier's word beside the media.
+    if (toLeg === null) return this.#call.receive(event);
+    toLeg(event as LegEvent);
   }
 
   /** Silence of that length: what audio sounds like decides nothing. */

@@ -1,6 +1,6 @@
 // The network of a replayed call: what the caller file says, unless a flag says otherwise, as the phone takes it.
 import type { NetworkYaml } from './caller-schema.ts';
-import type { NetworkOptions } from '../phone/phone-stream.ts';
+import type { NetworkOptions } from '../phone/stream-options.ts';
 
 /** @param nth how many calls of the same file went before: each has chances of its own, the same in every run */
 export function networkOptions(file: NetworkYaml, flags: NetworkYaml, nth: number): NetworkOptions {

@@ -56,8 +56,8 @@ class Recording implements Onlooker {
   #edge = 0;
   #headerSays = 0;
   #startedAtMs: number | null = null;
-  /** End of the call; nothing sounds after it. */
-  #end: number | null = null;
+  /** Where the media went: nothing sounds after it, until it comes back. At the end of the call its end. */
+  #goneAt: number | null = null;
   /** Where timestamp 0 of the caller's clock lies, null before the first frame; and the end of the caller's audio. */
   #callerZero: number | null = null;
   #callerEnd = 0;
@@ -88,7 +88,7 @@ class Recording implements Onlooker {
     const { event } = input;
     if (event.type === 'leg.started') this.#start(atMs);
     else if (event.type === 'leg.audio') this.#hear(atMs, event);
-    else if (event.type === 'leg.closed') this.#stop(atMs);
+    else if (event.type === 'leg.closed') this.#stop(atMs - (event.silentMs ?? 0));
   }
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
@@ -118,7 +118,7 @@ class Recording implements Onlooker {
   async closed(atMs: number): Promise<void> {
     if (this.#startedAtMs === null) return;
     this.#stop(atMs);
-    const end = this.#end as number;
+    const end = this.#goneAt as number;
     this.#append(Math.max(end, Math.min(this.#callerEnd, end + END_SLACK)));
     this.#patchHeader();
     this.#ring = Buffer.alloc(0);
@@ -126,10 +126,18 @@ class Recording implements Onlooker {
   }
 
   #start(atMs: number): void {
-    if (this.#startedAtMs !== null) return;
+    if (this.#startedAtMs !== null) return this.#goOn();
     this.#startedAtMs = atMs;
     this.#ring = Buffer.alloc(this.#capacity * CHANNELS, SILENCE);
     this.#file.write(wavHeader(0, CHANNELS), 0);
+  }
+
+  /** The media is back, by another stream with a clock and numbers of its own. What lies between was silence. */
+  #goOn(): void {
+    this.#goneAt = null;
+    this.#callerZero = null;
+    this.#lastSequence = 0;
+    this.#lateSinceMs = null;
   }
 
   /**
@@ -138,7 +146,7 @@ class Recording implements Onlooker {
    * arrived. Late frames that come in a burst are only late.
    */
   #hear(atMs: number, frame: Extract<UnstampedEvent, { type: 'leg.audio' }>): void {
-    if (this.#startedAtMs === null || this.#end !== null || frame.sequence <= this.#lastSequence) return;
+    if (this.#startedAtMs === null || this.#goneAt !== null || frame.sequence <= this.#lastSequence) return;
     this.#lastSequence = frame.sequence;
     const now = this.#position(atMs);
     this.#advance(now);
@@ -157,11 +165,12 @@ class Recording implements Onlooker {
   }
 
   #stop(atMs: number): void {
-    if (this.#startedAtMs === null || this.#end !== null) return;
-    const end = this.#position(atMs);
+    if (this.#startedAtMs === null || this.#goneAt !== null) return;
+    // What is in the file already is not called back.
+    const end = Math.max(this.#edge, this.#position(atMs));
     this.#advance(end);
     this.#silenceAgent(end);
-    this.#end = end;
+    this.#goneAt = end;
   }
 
   #position(atMs: number): number {
@@ -188,7 +197,7 @@ class Recording implements Onlooker {
 
   #advance(now: number): void {
     const settled = now - KEPT_BEHIND;
-    if (settled - this.#edge < STEP || this.#end !== null) return;
+    if (settled - this.#edge < STEP || this.#goneAt !== null) return;
     this.#append(settled);
     if (this.#edge - this.#headerSays >= HEADER_EVERY) this.#patchHeader();
   }

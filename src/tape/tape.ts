@@ -6,10 +6,11 @@
 // Audio is not on it, only how much there was and where it lies in the audio of the call. The parties' numbers are cut to two digits; a number to forward to is not.
 //
 // One line each, `t` = milliseconds since the call's admission (see `timeOf`):
-//   {"v":1,"trunkline":…,"opening":{…},"sessionConfig":{…},…}      the header, first line
+//   {"v":2,"trunkline":…,"opening":{…},"sessionConfig":{…},…}      the header, first line
 //   {"t":…,"frame":[sequence,timestampMs,bytes]}                   a caller's frame that only went on to the model
 //   {"t":…,"call":{…}}                                             any other event from outside the model session
-//   {"t":…,"session":{…}}                                          an input of the model adapter, as the adapter read it
+//   {"t":…,"session":{…}}                                          an input of the model adapter, as the adapter read it;
+//                                                                  `of` names the session where it is not the first
 //   {"t":…,"after":"speech.started","do":[…]}                      the effects of one event; none: no line
 //   {"t":…,"sent":{…}}                                             a control message to the model
 //   {"t":…,"stopped":"size"}                                       the tape ends before the call
@@ -19,7 +20,7 @@ import type { CallEvent, Origin, UnstampedEvent } from '../call/event.ts';
 import type { CallFacts, FeedInput } from '../call/feed.ts';
 import type { CallOpening } from '../call/state.ts';
 
-export const TAPE_VERSION = 1;
+export const TAPE_VERSION = 2;
 
 export interface TapeHeader {
   v: typeof TAPE_VERSION;
@@ -34,8 +35,9 @@ export interface TapeHeader {
   caller: string;
   called: string;
   opening: CallOpening;
-  /** The model adapter's own configuration. */
+  /** The model adapter's own configuration, and that of the agent's second model. */
   sessionConfig: unknown;
+  fallbackConfig?: unknown;
 }
 
 /** Audio by reference: so many bytes from byte `ref` of the caller's, or the model's, audio of this call. */
@@ -104,7 +106,10 @@ export class TapePrinter {
 
   input(atMs: number, input: FeedInput): string {
     const before = this.#release();
-    if (input.from === 'session') return `${before}{${this.#time(atMs)},"session":${this.#json(input.input)}}\n`;
+    if (input.from === 'session') {
+      const of = input.session === this.#on.session ? '' : `,"of":${JSON.stringify(input.session)}`;
+      return `${before}{${this.#time(atMs)}${of},"session":${this.#json(input.input)}}\n`;
+    }
     const { event } = input;
     if (event.type !== 'leg.audio') return `${before}{${this.#time(atMs)},"call":${JSON.stringify(event)}}\n`;
     this.#callerChunk = event.chunk;
@@ -137,9 +142,9 @@ export class TapePrinter {
     return `${this.#release()}{${this.#time(atMs)},"closed":true}\n`;
   }
 
-  #wentOn(event: AudioEvent, effects: readonly CallEffect[]): boolean {
+  #wentOn(event: AudioEvent & Pick<CallEvent, 'on'>, effects: readonly CallEffect[]): boolean {
     const only = effects.length === 1 ? effects[0] : undefined;
-    return only?.do === 'session.append' && only.chunk === event.chunk && sameOrigin(only.on, this.#on);
+    return only?.do === 'session.append' && only.chunk === event.chunk && sameOrigin(only.on, event.on);
   }
 
   #release(): string {
@@ -182,7 +187,8 @@ export class TapePrinter {
 }
 
 /** The first line of a call's tape. */
-export function printHeader({ opening, incoming, agent, wallMs, sessionConfig }: CallFacts, version: string): string {
+export function printHeader(facts: CallFacts, version: string): string {
+  const { opening, incoming, agent, wallMs, sessionConfig, fallbackConfig } = facts;
   const header: TapeHeader = {
     v: TAPE_VERSION,
     trunkline: version,
@@ -194,6 +200,7 @@ export function printHeader({ opening, incoming, agent, wallMs, sessionConfig }:
     called: redacted(incoming.to),
     opening,
     sessionConfig,
+    ...(fallbackConfig === undefined ? {} : { fallbackConfig }),
   };
   return `${JSON.stringify(header)}\n`;
 }
@@ -219,6 +226,7 @@ const sameOrigin = (a: Origin, b: Origin): boolean =>
 
 // --- reading
 
+const FIRST_SESSION = 's1';
 /** More is not read: a tape's own bound is a quarter of it. */
 const MAX_TAPE_CHARS = 256 * 1024 * 1024;
 const MAX_LINE_CHARS = 8 * 1024 * 1024;
@@ -307,7 +315,9 @@ function parseEntry(text: string, line: number, baseMs: number, callerBytes: num
   if ('session' in o) {
     if (!isObject(o.session)) throw new TapeError(line, '"session" is not an input');
     checkAudio(o.session, line);
-    return { ...facts, kind: 'input', input: { from: 'session', input: o.session } };
+    if ('of' in o && typeof o.of !== 'string') throw new TapeError(line, '"of" is not the name of a session');
+    const session = typeof o.of === 'string' ? o.of : FIRST_SESSION;
+    return { ...facts, kind: 'input', input: { from: 'session', session, input: o.session } };
   }
   if ('do' in o) {
     if (!Array.isArray(o.do) || typeof o.after !== 'string') throw new TapeError(line, '"do" is not a list of effects');

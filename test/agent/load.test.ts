@@ -77,6 +77,7 @@ test('two keys make an agent; everything else has a default', async () => {
       voice: 'marin',
       speed: 1,
       endpoint: null,
+      maxSessionMs: 3_600_000,
       reasoningEffort: null,
       maxOutputTokens: 1024,
       noiseReduction: null,
@@ -103,11 +104,14 @@ test('two keys make an agent; everything else has a default', async () => {
       toolMs: 8000,
       maxConcurrentCalls: 100,
     },
+    admission: expect.objectContaining({ allow: null, deny: [] }),
     tools: [],
     endCall: { enabled: true, goodbye: 'Say a short, friendly goodbye.' },
     recording: null,
   });
   expect(hash).toMatch(/^[0-9a-f]{64}$/);
+  expect(failure).toMatchObject({ holdAfterMs: 1700, fallback: null, voicemail: null });
+  expect(failure.hold.length).toBeGreaterThan(4000);
   expect(failure.forwardTo).toBeNull();
   expect(failure.apology.length).toBeGreaterThan(8000);
 });
@@ -389,7 +393,11 @@ test('clips are read at load, as PCMU', async () => {
     { 'clips/g.wav': SILENCE, 'clips/a.wav': writeWav([new Uint8Array(160).fill(0x7f)]) },
   );
   expect(agent.greeting?.clip).toEqual(new Uint8Array(800).fill(0xff));
-  expect(agent.failure).toEqual({ apology: new Uint8Array(160).fill(0x7f), apologyText: 'Sorry.', forwardTo: null });
+  expect(agent.failure).toMatchObject({
+    apology: new Uint8Array(160).fill(0x7f),
+    apologyText: 'Sorry.',
+    forwardTo: null,
+  });
 });
 
 test('a faulty clip is a fault at its key', async () => {
@@ -524,11 +532,28 @@ const DOCS = readFileSync(new URL('docs/agent-file.md', REPOSITORY), 'utf8');
 test('the examples of docs/agent-file.md are valid, and the full one uses every key', async () => {
   const examples = [...DOCS.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml!);
   expect(examples).toHaveLength(2);
-  const files = { 'clinic-tools.ts': TOOL, 'clips/greeting.wav': SILENCE, 'clips/apology.wav': SILENCE };
+  const files = {
+    'clinic-tools.ts': TOOL,
+    'clips/greeting.wav': SILENCE,
+    'clips/hold.wav': SILENCE,
+    'clips/apology.wav': SILENCE,
+  };
   const loaded = await Promise.all(examples.map((yaml) => load(yaml, files)));
   expect(loaded.map(({ answers }) => answers)).toEqual([['*'], ['+15551234567', 'frontdesk']]);
   for (const [section, key] of allKeys())
     if (key !== 'eagerness') expect(examples[1], [...section, key].join('.')).toMatch(new RegExp(`^ *${key}:`, 'm'));
+});
+
+test('a fallback takes from the first model what it does not say itself', async () => {
+  const first = 'model: {name: first, endpoint: "https://one.example/v1", voice: voice_1}\n';
+  const { failure } = await load(`${MINIMAL}${first}failure: {fallback: {endpoint: "https://two.example/v1/"}}\n`);
+  expect(failure.fallback).toEqual({ name: 'first', endpoint: 'https://two.example/v1', voice: 'voice_1' });
+  const other = await load(`${MINIMAL}failure: {fallback: {model: other}, voicemail: {}}\n`);
+  expect(other.failure.fallback).toEqual({ name: 'other', endpoint: null, voice: 'marin' });
+  expect(other.failure.voicemail).toEqual({ prompt: expect.stringContaining('leave a message'), maxSeconds: 120 });
+  expect(await faultsIn(`${MINIMAL}failure: {fallback: {voice: marin}}\n`)).toEqual([
+    'a.yaml:3:21: failure.fallback: expected a mapping with model, endpoint or both (found a mapping)',
+  ]);
 });
 
 test('docs/agent-file.md describes every key', () => {

@@ -5,7 +5,9 @@ import { type CallsOptions, Calls } from '../../src/call/calls.ts';
 import type { CallStore, StoredCall } from '../../src/call/call-store.ts';
 import type { CarrierLeg, IncomingCall } from '../../src/carrier/carrier.ts';
 import type { SessionHooks } from '../../src/call/call.ts';
+import { InProcess } from '../../src/coordination/in-process.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { OPEN_ADMISSION } from '../support/open-admission.ts';
 
 class MemoryStore implements CallStore {
   readonly entries = new Map<string, StoredCall>();
@@ -26,11 +28,16 @@ const agent = (part: Partial<Agent> = {}): Agent =>
     name: 'clinic',
     answers: ['*'],
     greeting: null,
-    turnTaking: { interruptAfterMs: 0 },
+    turnTaking: { interruptAfterMs: 0, detection: { kind: 'none' } },
     silence: { promptAfterMs: 15_000, prompt: '', goodbye: '' },
     limits: { maxCallMs: 60_000, wrapUp: '', modelStallMs: 3_500, toolMs: 1_000, maxConcurrentCalls: 10 },
     endCall: { enabled: false, goodbye: '' },
-    failure: { apology: new Uint8Array(160), apologyText: '', forwardTo: null },
+    admission: OPEN_ADMISSION,
+    model: { maxSessionMs: 3_600_000 },
+    failure: {
+      ...{ hold: new Uint8Array(160), holdAfterMs: 1_700, fallback: null, forwardTo: null, voicemail: null },
+      ...{ apology: new Uint8Array(160), apologyText: '' },
+    },
     tools: [],
     ...part,
   }) as unknown as Agent;
@@ -46,8 +53,9 @@ const incoming = (id: string, to = '+15550001111'): IncomingCall => ({
   idempotencyKey: null,
 });
 
-function desk(part: Partial<CallsOptions> = {}) {
+function desk({ maxConcurrentCalls = 3, ...part }: Partial<CallsOptions> & { maxConcurrentCalls?: number } = {}) {
   const clock = new FakeClock();
+  const coordination = new InProcess({ clock, nodeId: 'node1' });
   const store = new MemoryStore();
   const sessions: { hooks: SessionHooks; closed: boolean }[] = [];
   const refused: string[] = [];
@@ -56,7 +64,11 @@ function desk(part: Partial<CallsOptions> = {}) {
     clock,
     agents: [agent()],
     leg: { maxAheadMs: 4_000 },
-    maxConcurrentCalls: 3,
+    bounds: { maxConcurrentCalls, maxCallsPerSecond: 100, maxLoopDelayMs: 0 },
+    coordination,
+    modelHealth: () => [{ circuit: 'closed', throttled: false }],
+    loopDelayMs: () => 0,
+    control: null,
     model: () => ({
       capabilities: { answersTurns: true, detectsTurns: true },
       config: {},
@@ -84,6 +96,8 @@ function desk(part: Partial<CallsOptions> = {}) {
       ended: () => {},
       closed: () => {},
       swept: () => {},
+      streamFailed: () => {},
+      ordered: () => {},
       fault: (_callId, error) => {
         throw error;
       },
@@ -95,7 +109,7 @@ function desk(part: Partial<CallsOptions> = {}) {
     if (admission.outcome !== 'accepted') throw new Error(`not accepted: ${admission.outcome}`);
     return admission;
   };
-  return { calls, clock, store, sessions, refused, admitted };
+  return { calls, clock, coordination, store, sessions, refused, admitted };
 }
 
 const silentLeg = (): CarrierLeg => ({
@@ -118,7 +132,7 @@ test('copies of a webhook before the token is used get the same answer and open 
 test('a copy after the token was used is a replay and opens nothing, also after the call is over', async () => {
   const { calls, clock, sessions, admitted } = desk();
   const { token } = await admitted('CA1');
-  expect(calls.claim(token)).toMatchObject({ carrierCallId: 'CA1' });
+  expect(await calls.claim(token)).toMatchObject({ carrierCallId: 'CA1' });
   expect(await calls.admit(incoming('CA1'))).toEqual({ outcome: 'replayed' });
   clock.advance(10_001);
   await new Promise(setImmediate);
@@ -130,26 +144,26 @@ test('a copy after the token was used is a replay and opens nothing, also after 
 test('a token is good once, here, for a while', async () => {
   const { calls, admitted } = desk();
   const { token } = await admitted('CA1');
-  expect(calls.claim('node1.nonsense')).toBe('unknown');
-  expect(calls.claim('node2.whatever')).toBe('foreign');
-  expect(calls.claim(token)).toMatchObject({ carrierCallId: 'CA1' });
-  expect(calls.claim(token)).toBe('used');
+  expect(await calls.claim('node1.nonsense')).toBe('unknown');
+  expect(await calls.claim('node2.whatever')).toBe('foreign');
+  expect(await calls.claim(token)).toMatchObject({ carrierCallId: 'CA1' });
+  expect(await calls.claim(token)).toBe('used');
 });
 
 test('a token of a call that waited too long is void and its session is closed', async () => {
-  const { calls, clock, sessions, admitted } = desk();
+  const { calls, clock, coordination, sessions, admitted } = desk();
   const { token } = await admitted('CA1');
   clock.advance(10_001);
   expect(sessions[0]?.closed).toBe(true);
-  expect(typeof calls.claim(token)).toBe('string');
+  expect(await calls.claim(token)).toBeTypeOf('string');
   await new Promise(setImmediate);
-  expect(calls.waitingTokens).toBe(0);
+  expect(coordination.tokens.size).toBe(0);
 });
 
 test('a second leg for a live call is refused', async () => {
   const { calls, admitted } = desk();
   const { token } = await admitted('CA1');
-  const claim = calls.claim(token);
+  const claim = await calls.claim(token);
   if (typeof claim === 'string') throw new Error(claim);
   expect(calls.attach(claim, silentLeg())).toBeTypeOf('function');
   expect(calls.attach(claim, silentLeg())).toBeNull();
@@ -176,7 +190,7 @@ test('an agent has a bound of its own, and a number that no agent answers is tol
     agents: [agent({ answers: ['+15550001111'], limits: { ...agent().limits, maxConcurrentCalls: 1 } })],
   });
   await calls.admit(incoming('CA1'));
-  expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'full' });
+  expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'agent_full' });
   expect(await calls.admit(incoming('CA3', '+19990000000'))).toMatchObject({
     outcome: 'refused',
     reason: 'no_agent',
@@ -210,7 +224,48 @@ test('what follows the media is answered from the store, by any process', async 
   clock.advance(10_001);
   await new Promise(setImmediate);
   const other = desk({ store });
-  expect(await other.calls.next('twilio', 'CA1')).toEqual({ do: 'hang_up' });
+  expect(await other.calls.next('twilio', 'CA1', false)).toEqual({ do: 'hang_up' });
   expect((await store.get('twilio', 'CA1'))?.termination?.reason).toBe('media_never_started');
-  expect(await calls.next('twilio', 'CA-unknown')).toEqual({ do: 'hang_up' });
+  expect(await calls.next('twilio', 'CA-unknown', false)).toEqual({ do: 'hang_up' });
+});
+
+test('the places of a call are free again when it is closed, and not before', async () => {
+  const { calls, clock, coordination, admitted } = desk({ maxConcurrentCalls: 1 });
+  await admitted('CA1');
+  expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'full' });
+  expect(coordination.leases.leases).toBe(1);
+  clock.advance(10_001);
+  await new Promise(setImmediate);
+  expect(coordination).toMatchObject({ leases: { leases: 0 }, tokens: { size: 0 } });
+  await admitted('CA3');
+});
+
+test('a call whose model cannot be had at all keeps no place and no token', async () => {
+  const { calls, coordination, clock } = desk({
+    maxConcurrentCalls: 1,
+    model: () => {
+      throw new Error('no such model');
+    },
+  });
+  for (const id of ['CA1', 'CA2']) await expect(calls.admit(incoming(id))).rejects.toThrow('no such model');
+  expect(coordination).toMatchObject({ leases: { leases: 0 }, tokens: { size: 0 } });
+  expect({ live: calls.live, timers: clock.pending }).toEqual({ live: 0, timers: 0 });
+});
+
+test('with the first model out of order the call begins with the fallback', async () => {
+  const targets: number[] = [];
+  const { admitted } = desk({
+    modelHealth: () => [
+      { circuit: 'open', throttled: false },
+      { circuit: 'closed', throttled: false },
+    ],
+    onlookers: [
+      ({ opening }) => {
+        targets.push(opening.target ?? 0);
+        return null;
+      },
+    ],
+  });
+  await admitted('CA1');
+  expect(targets).toEqual([1]);
 });

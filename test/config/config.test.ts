@@ -24,12 +24,15 @@ test('an empty environment gives the documented defaults', () => {
     publicUrl: null,
     twilioAccountSid: null,
     twilioAuthToken: null,
+    twilioApiBaseUrl: 'https://api.twilio.com',
     openaiApiKey: null,
     openaiBaseUrl: 'https://api.openai.com/v1',
     openaiRealtimeModel: null,
     agentsDir: 'agents',
     dataDir: 'data',
     maxConcurrentCalls: 100,
+    maxCallsPerSecond: 50,
+    maxLoopDelayMs: 250,
     maxCallMs: 3_300_000,
     idleTimeoutMs: 15_000,
     drainMs: 300_000,
@@ -45,13 +48,16 @@ test('reads every key, and seconds become milliseconds', () => {
     PUBLIC_URL: 'https://Calls.Example.com/',
     TWILIO_ACCOUNT_SID: SID,
     TWILIO_AUTH_TOKEN: 'secret-token',
+    TWILIO_API_BASE_URL: 'http://127.0.0.1:9/twilio/',
     OPENAI_API_KEY: 'sk-test',
     OPENAI_BASE_URL: 'http://127.0.0.1:9/v1/',
     OPENAI_REALTIME_MODEL: 'gpt-realtime-2.1-mini',
     AGENTS_DIR: '/etc/trunkline/agents',
     DATA_DIR: '/var/lib/trunkline',
     MAX_CONCURRENT_CALLS: '7',
-    MAX_CALL_SECONDS: '3540',
+    MAX_CALLS_PER_SECOND: '3',
+    MAX_LOOP_DELAY_MS: '0',
+    MAX_CALL_SECONDS: '14400',
     IDLE_TIMEOUT_SECONDS: ' 5 ',
     DRAIN_SECONDS: '0',
     LOG_LEVEL: 'debug',
@@ -62,13 +68,16 @@ test('reads every key, and seconds become milliseconds', () => {
     publicUrl: 'https://calls.example.com',
     twilioAccountSid: SID,
     twilioAuthToken: 'secret-token',
+    twilioApiBaseUrl: 'http://127.0.0.1:9/twilio',
     openaiApiKey: 'sk-test',
     openaiBaseUrl: 'http://127.0.0.1:9/v1',
     openaiRealtimeModel: 'gpt-realtime-2.1-mini',
     agentsDir: '/etc/trunkline/agents',
     dataDir: '/var/lib/trunkline',
     maxConcurrentCalls: 7,
-    maxCallMs: 3_540_000,
+    maxCallsPerSecond: 3,
+    maxLoopDelayMs: 0,
+    maxCallMs: 14_400_000,
     idleTimeoutMs: 5000,
     drainMs: 0,
     logLevel: 'debug',
@@ -88,12 +97,17 @@ test('an empty value counts as absent', () => {
 });
 
 test('every fault is told at once, with its name, its value and what was expected', () => {
-  const text = refusal({ PORT: '70000', PUBLIC_URL: 'calls.example.com', LOG_LEVEL: 'loud', MAX_CALL_SECONDS: '3600' });
+  const text = refusal({
+    PORT: '70000',
+    PUBLIC_URL: 'calls.example.com',
+    LOG_LEVEL: 'loud',
+    MAX_CALL_SECONDS: '14401',
+  });
   expect(text.split('\n')).toEqual([
     'The environment has 4 faults:',
     '  PORT: expected a TCP port from 0 to 65535 (found "70000")',
     '  PUBLIC_URL: expected an https origin such as https://calls.example.com, without path or query (http only for localhost) (found "calls.example.com")',
-    '  MAX_CALL_SECONDS: expected a whole number of seconds from 1 to 3540 (found "3600")',
+    '  MAX_CALL_SECONDS: expected a whole number of seconds from 1 to 14400 (found "14401")',
     '  LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent (found "loud")',
   ]);
 });
@@ -112,10 +126,14 @@ test.each([
   ['PUBLIC_URL', 'wss://calls.example.com'],
   ['PUBLIC_URL', 'http://localhost.example.com'],
   ['TWILIO_ACCOUNT_SID', 'SK123'],
+  ['TWILIO_API_BASE_URL', 'http://api.twilio.com'],
+  ['TWILIO_API_BASE_URL', 'https://me@api.twilio.com'],
   ['OPENAI_BASE_URL', 'api.openai.com/v1'],
   ['OPENAI_BASE_URL', 'https://api.openai.com/v1?api-version=1'],
   ['OPENAI_REALTIME_MODEL', 'a model'],
   ['MAX_CONCURRENT_CALLS', '0'],
+  ['MAX_CALLS_PER_SECOND', '0'],
+  ['MAX_LOOP_DELAY_MS', '0.5'],
   ['IDLE_TIMEOUT_SECONDS', '601'],
   ['DRAIN_SECONDS', 'soon'],
 ])('%s=%s is refused', (name, value) => {
@@ -177,9 +195,10 @@ test('warns of a key sent in the clear and of signatures that cannot match', () 
     OPENAI_BASE_URL: 'http://models.internal/v1',
     TWILIO_AUTH_TOKEN: 't',
   });
-  expect(warnings).toHaveLength(2);
+  expect(warnings).toHaveLength(3);
   expect(warnings[0]).toMatch(/^OPENAI_BASE_URL: http sends/);
   expect(warnings[1]).toMatch(/^PUBLIC_URL: absent/);
+  expect(warnings[2]).toMatch(/^TWILIO_ACCOUNT_SID: absent/);
 });
 
 test('.env.example has every key with its default, and a comment with its default and unit', () => {

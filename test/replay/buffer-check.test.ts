@@ -12,7 +12,7 @@ const step = (check: BufferCheck, event: object, ...effects: UnaddressedEffect[]
 
 /** The model begins an item, and two seconds of it go to the carrier. */
 function speak(check: BufferCheck, utterance: string, itemId: string): void {
-  check.input(0, { from: 'session', input: { kind: 'message', message: { type: 'audio', itemId } } });
+  check.input(0, { from: 'session', session: 's1', input: { kind: 'message', message: { type: 'audio', itemId } } });
   step(check, { type: 'utterance.started', utterance, answer: 'r1' });
   check.input(0, { from: 'call', event: { type: 'call.admitted' } });
   step(

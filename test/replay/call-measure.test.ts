@@ -47,6 +47,7 @@ function measured({ lengthMs = DURATION_MS, caller = [], agent = [], result = {}
     heard: [],
     said: [],
     keys: [],
+    recordings: [],
     underruns: [],
     unplayedBytes: 0,
     firstAudioAtMs: undefined,

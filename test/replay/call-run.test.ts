@@ -30,6 +30,7 @@ const RESULT: PhoneResult = {
   heard: [],
   said: [],
   keys: [],
+  recordings: [],
   underruns: [],
   unplayedBytes: 0,
   firstAudioAtMs: 0,

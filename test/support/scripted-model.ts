@@ -38,6 +38,10 @@ export interface ScriptedModelOptions {
   lateDeltas?: number;
   /** A refused answer of its own to a caller turn is not told of. */
   silentRefusal?: boolean;
+  /** What it answers where no plan waits; default one item of a second. */
+  answer?: Plan;
+  /** Added to the stamps of its items, so that those of several models differ. */
+  stampsFrom?: number;
   /** From the socket's opening to session.created. */
   readyAfterMs?: number;
 }
@@ -68,19 +72,29 @@ export class ScriptedModel {
   readonly #timers = new Set<Cancel>();
 
   constructor(options: ScriptedModelOptions) {
-    this.#o = { pace: 5, deltaMs: 200, lateDeltas: 0, readyAfterMs: 0, silentRefusal: false, ...options };
+    this.#o = {
+      pace: 5,
+      deltaMs: 200,
+      lateDeltas: 0,
+      readyAfterMs: 0,
+      silentRefusal: false,
+      stampsFrom: 0,
+      answer: { items: [{ ms: 1000 }] },
+      ...options,
+    };
   }
 
   connect = (events: WireEvents): Wire => {
     this.#events = events;
+    this.#after(0, () => events.open());
     this.#after(this.#o.readyAfterMs, () => this.send({ type: 'session.created', session: { type: 'realtime' } }));
     return { send: (text) => this.#receive(text), close: () => this.#close() };
   };
 
-  /** The socket goes away. */
-  lose(): void {
+  /** The socket goes away, after it has been silent for so long. */
+  lose(silentMs = 0): void {
     this.#shut();
-    this.#events?.closed({ cause: 'lost', detail: 'close 1006' });
+    this.#events?.closed({ cause: 'lost', detail: 'close 1006', retry: true, silentMs });
   }
 
   send(event: Record<string, unknown>): void {
@@ -158,7 +172,7 @@ export class ScriptedModel {
   }
 
   #begin(metadata: object): void {
-    const plan = this.plans.shift() ?? { items: [{ ms: 1000 }] };
+    const plan = this.plans.shift() ?? this.#o.answer;
     const running: Running = { id: `resp_${this.#next++}`, plan, stopped: false };
     this.#active = running;
     this.send({ type: 'response.created', response: { id: running.id, conversation_id: 'conv', metadata } });
@@ -171,7 +185,7 @@ export class ScriptedModel {
     if (!planned) return this.#done(running, 'completed');
     const item: ModelItem = {
       id: `item_${this.#next++}`,
-      stamp: this.items.length + 1,
+      stamp: this.#o.stampsFrom + this.items.length + 1,
       producedMs: 0,
       truncatedAtMs: null,
       deleted: false,
@@ -258,7 +272,7 @@ export class ScriptedModel {
   #close(): void {
     if (this.closed) return;
     this.#shut();
-    this.#events?.closed({ cause: 'lost', detail: 'close 1000' });
+    this.#events?.closed({ cause: 'lost', detail: 'close 1000', retry: true });
   }
 
   #shut(): void {

@@ -1,14 +1,15 @@
 // A whole call in virtual time: the real call shell and the real Realtime session between a scripted model and a carrier
 // with network delays and an exact play buffer. Nothing listens, nothing waits; a minute takes milliseconds.
-import { Call } from '../../src/call/call.ts';
+import { Call, type WantedSession } from '../../src/call/call.ts';
 import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent } from '../../src/call/event.ts';
 import { Feed, type Onlooker } from '../../src/call/feed.ts';
-import { APOLOGY_CLIP, type CallPolicy, GREETING_CLIP } from '../../src/call/policy.ts';
+import { APOLOGY_CLIP, type CallPolicy, GREETING_CLIP, HOLD_CLIP } from '../../src/call/policy.ts';
 import { Shelf } from '../../src/call/shelf.ts';
 import type { Termination } from '../../src/call/termination.ts';
 import type { AudioChunk } from '../../src/audio/chunk.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../../src/carrier/carrier.ts';
+import type { Wire, WireClosed, WireEvents } from '../../src/realtime/openai/connect.ts';
 import type { DialogueConfig } from '../../src/realtime/openai/dialogue-state.ts';
 import { OpenAiSession } from '../../src/realtime/openai/session.ts';
 import { PlaybackBuffer } from '../../src/phone/playback-buffer.ts';
@@ -27,7 +28,18 @@ export const testPolicy = (part: Partial<CallPolicy> = {}): CallPolicy => ({
   wrapUp: 'We have to stop here. Goodbye.',
   modelStallMs: 3_500,
   endCall: { goodbye: 'Say goodbye.' },
+  // Off: most tests want to see what one session does.
+  endOfTurnMs: 0,
+  holdBytes: 0,
+  holdAfterMs: 1_700,
+  holdEveryMs: 5_000,
+  models: 1,
+  recoverWithinMs: 0,
+  resumeAskMs: 3_000,
+  resumeWithinMs: 0,
+  rolloverAfterMs: 3_300_000,
   apologyBytes: 16_000,
+  apologyText: 'I am sorry.',
   afterFailure: { do: 'hang_up' },
   mediaWaitMs: 10_000,
   maxAheadMs: 4_000,
@@ -38,6 +50,10 @@ export const testPolicy = (part: Partial<CallPolicy> = {}): CallPolicy => ({
 export interface VirtualLineOptions {
   policy?: Partial<CallPolicy>;
   model?: Partial<ScriptedModelOptions>;
+  /** Models of the further sessions, in order; the last stands for all that follow. */
+  laterModels?: Partial<ScriptedModelOptions>[];
+  /** Told of each session that opens: what it returns is reported instead of a connection. */
+  refuse?: (wanted: WantedSession) => WireClosed | null;
   /** One way, each way, constant part. */
   modelDelayMs?: number;
   delayMs?: number;
@@ -52,7 +68,10 @@ export interface VirtualLineOptions {
 
 export class VirtualLine {
   readonly clock = new FakeClock();
-  readonly model: ScriptedModel;
+  /** One per session, in the order of their opening. */
+  readonly models: ScriptedModel[] = [];
+  /** The sessions that were opened. */
+  readonly opened: WantedSession[] = [];
   readonly call: Call;
   readonly shelf: Shelf;
   readonly buffer = new PlaybackBuffer();
@@ -64,6 +83,7 @@ export class VirtualLine {
   readonly faults: unknown[] = [];
   termination: Termination | null = null;
   legClosed = false;
+  recalls = 0;
   #sink: ((event: LegEvent) => void) | null = null;
   #sequence = 0;
   #lastDown = 0;
@@ -75,7 +95,6 @@ export class VirtualLine {
     const { clock } = this;
     const interrupts = options.interrupts ?? true;
     const answers = options.answers ?? true;
-    this.model = new ScriptedModel({ clock, interrupts, answers, ...options.model });
     const config: DialogueConfig = {
       session: { type: 'realtime' },
       model: 'gpt-realtime-2.1',
@@ -88,6 +107,7 @@ export class VirtualLine {
     this.shelf = new Shelf(
       new Map([
         [APOLOGY_CLIP, new Uint8Array(policy.apologyBytes).fill(0x55)],
+        [HOLD_CLIP, new Uint8Array(policy.holdBytes).fill(0x44)],
         [GREETING_CLIP, new Uint8Array(policy.greeting?.by === 'clip' ? policy.greeting.bytes : 0).fill(0x66)],
       ]),
     );
@@ -114,30 +134,39 @@ export class VirtualLine {
         (error) => this.faults.push(error),
       ),
       shelf: this.shelf,
-      openSession: (hooks) =>
-        new OpenAiSession({
+      openSession: (hooks, wanted) => {
+        const model = this.#nextModel(wanted, { clock, interrupts, answers });
+        return new OpenAiSession({
+          session: wanted.session,
           config,
           capabilities,
           clock,
           readyWithinMs: 8_000,
           connect: (events) => {
-            const d = options.modelDelayMs ?? 0;
-            if (d === 0) return this.model.connect(events);
-            const later = (f: () => void) => void clock.at(clock.nowMs() + d, f);
-            const wire = this.model.connect({
-              open: () => later(() => events.open()),
-              message: (t) => later(() => events.message(t)),
-              skipped: (w) => later(() => events.skipped(w)),
-              closed: (w) => later(() => events.closed(w)),
-            });
-            return { send: (t) => later(() => wire.send(t)), close: () => wire.close() };
+            if (wanted.afterMs > 0) {
+              let wire: Wire | null = null;
+              const cancel = clock.at(clock.nowMs() + wanted.afterMs, () => {
+                wire = this.#connect(model, wanted, events);
+              });
+              return {
+                send: (text) => wire?.send(text),
+                close: () => {
+                  cancel();
+                  if (wire) wire.close();
+                  else events.closed({ cause: 'lost', detail: 'given up', retry: true });
+                },
+              };
+            }
+            return this.#connect(model, wanted, events);
           },
           listener: hooks,
-        }),
+        });
+      },
       runTool: ({ name, signal }) =>
         new Promise((resolve) => {
           if (options.runTool) options.runTool(name, resolve, signal);
         }),
+      recallLeg: () => void (this.recalls += 1),
       storeNext: (next) => {
         this.nexts.push(next);
         // Settles at once: virtual time does not wait for microtasks.
@@ -151,6 +180,43 @@ export class VirtualLine {
       fault: (error) => this.faults.push(error),
     });
     this.call.start();
+  }
+
+  /** The model of the latest session. */
+  get model(): ScriptedModel {
+    return this.models.at(-1) as ScriptedModel;
+  }
+
+  #connect(model: ScriptedModel, wanted: WantedSession, events: WireEvents): Wire {
+    const { clock } = this;
+    const refused = this.#o.refuse?.(wanted);
+    if (refused) {
+      clock.at(clock.nowMs() + 10, () => events.closed(refused));
+      return { send: () => {}, close: () => {} };
+    }
+    const d = this.#o.modelDelayMs ?? 0;
+    if (d === 0) return model.connect(events);
+    const later = (f: () => void) => void clock.at(clock.nowMs() + d, f);
+    const wire = model.connect({
+      open: () => later(() => events.open()),
+      message: (t) => later(() => events.message(t)),
+      skipped: (w) => later(() => events.skipped(w)),
+      closed: (w) => later(() => events.closed(w)),
+    });
+    return { send: (t) => later(() => wire.send(t)), close: () => wire.close() };
+  }
+
+  #nextModel(wanted: WantedSession, standard: ScriptedModelOptions): ScriptedModel {
+    const { model, laterModels = [] } = this.#o;
+    const n = this.models.length;
+    const opened = new ScriptedModel({
+      ...standard,
+      stampsFrom: n * 1_000,
+      ...(n === 0 ? model : (laterModels[n - 1] ?? laterModels.at(-1))),
+    });
+    this.models.push(opened);
+    this.opened.push({ session: wanted.session, target: wanted.target, afterMs: wanted.afterMs });
+    return opened;
   }
 
   /** The carrier's media starts. */

@@ -352,3 +352,63 @@ test("keeps a real call in a private file of the call's length", async () => {
   expect(durationMs).toBeLessThanOrEqual(closed - started + 20);
   expect(logged).toEqual([]);
 });
+
+test('goes on where a call goes on whose media was lost: a new clock, new numbers, silence between', async () => {
+  const [caller, agent] = await new Script()
+    .start()
+    .frameOf(20, 1, 157, 1)
+    .frameOf(40, 2, 177, 2)
+    .played(20, [11, 8_000])
+    .event(60, { type: 'leg.closed', cause: 'socket_lost', detail: '1006' })
+    // Of a leg that is gone.
+    .frameOf(80, 3, 197, 9)
+    .event(160, { type: 'leg.started' })
+    .frameOf(260, 1, 80, 3)
+    .frameOf(280, 2, 100, 4)
+    .played(180, [12, 160])
+    .hangUp(300)
+    .closed(310);
+  expect(runs(caller)).toEqual([
+    [SILENCE, 160],
+    [1, 160],
+    [2, 160],
+    [SILENCE, 1_600],
+    [3, 160],
+    [4, 160],
+  ]);
+  expect(runs(agent)).toEqual([
+    [SILENCE, 160],
+    [11, 320],
+    [SILENCE, 960],
+    [12, 160],
+    [SILENCE, 800],
+  ]);
+});
+
+test('takes away what was sent since the last word of a carrier that was lost', async () => {
+  const [, agent] = await new Script()
+    .start()
+    .played(100, [11, 8_000])
+    .event(900, { type: 'leg.closed', cause: 'socket_lost', detail: 'no pong', silentMs: 600 })
+    .closed(1_000);
+  expect(runs(agent)).toEqual([
+    [SILENCE, 800],
+    [11, 1_600],
+  ]);
+});
+
+test('goes on after an absence longer than what is kept in memory, and ends where the media went if it does not', async () => {
+  const script = new Script().start().frameOf(20, 1, 0, 1);
+  script.event(40, { type: 'leg.closed', cause: 'socket_lost', detail: '1006' });
+  for (let ms = 1_000; ms < 20_000; ms += 1_000) script.step(ms, { type: 'timer.fired', timer: 'pace' }, []);
+  script.event(20_000, { type: 'leg.started' }).frameOf(20_100, 1, 100, 2);
+  script.event(20_120, { type: 'leg.closed', cause: 'socket_lost', detail: '1006' });
+  for (let ms = 21_000; ms < 30_000; ms += 1_000) script.step(ms, { type: 'timer.fired', timer: 'pace' }, []);
+  const [caller] = await script.closed(30_000);
+  expect(runs(caller)).toEqual([
+    [SILENCE, 160],
+    [1, 160],
+    [SILENCE, 20_100 * 8 - 320],
+    [2, 160],
+  ]);
+});

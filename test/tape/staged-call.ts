@@ -21,7 +21,17 @@ export const POLICY: CallPolicy = {
   wrapUp: 'Say that the time is over.',
   modelStallMs: 8_000,
   endCall: { goodbye: 'Say goodbye.' },
+  endOfTurnMs: 0,
+  holdBytes: 0,
+  holdAfterMs: 1_700,
+  holdEveryMs: 5_000,
+  models: 1,
+  recoverWithinMs: 0,
+  resumeAskMs: 3_000,
+  resumeWithinMs: 0,
+  rolloverAfterMs: 3 * 3_600_000,
   apologyBytes: 1_600,
+  apologyText: 'I am sorry.',
   afterFailure: { do: 'hang_up' },
   mediaWaitMs: 10_000,
   maxAheadMs: 4_000,
@@ -105,6 +115,7 @@ export class StagedCall {
       shelf: new Shelf(),
       openSession: (hooks) =>
         new OpenAiSession({
+          session: 's1',
           config: facts.sessionConfig as never,
           capabilities: opening.capabilities,
           clock: this.clock,
@@ -122,6 +133,7 @@ export class StagedCall {
         new Promise((settle) =>
           this.in(700, () => settle({ status: 'ok', output: `{"tool":"${name}","slot":"9:30"}` })),
         ),
+      recallLeg: () => {},
       storeNext: () => Promise.resolve(),
       ended: () => {},
       swept: () => {},
@@ -248,7 +260,7 @@ export class StagedCall {
   #modelCloses(detail: string): void {
     if (this.#modelGone) return;
     this.#modelGone = true;
-    this.#model.closed({ cause: 'lost', detail });
+    this.#model.closed({ cause: 'lost', detail, retry: true });
   }
 
   /** What the session sends to the model. */

@@ -30,7 +30,7 @@ test('reads back the header it printed', () => {
   expect(header.opening).toEqual(opening);
   expect(header.sessionConfig).toEqual(facts.sessionConfig);
   expect(header).toMatchObject({
-    v: 1,
+    v: 2,
     trunkline: '0.1.0',
     callId: opening.callId,
     direction: 'inbound',
@@ -117,8 +117,8 @@ test("puts the model's audio on the tape by its length and place only, and bring
   });
   const second = message('U0VDUkVU', 6);
   const lines = [
-    printer.input(opening.atMs, { from: 'session', input: message('c2VjcmV0IQ==', 7) }),
-    printer.input(opening.atMs, { from: 'session', input: second }),
+    printer.input(opening.atMs, { from: 'session', session: 's1', input: message('c2VjcmV0IQ==', 7) }),
+    printer.input(opening.atMs, { from: 'session', session: 's1', input: second }),
     printer.stepped(stamped({ type: 'utterance.audio', utterance: 'u1', chunk: second.message.chunk }, opening.atMs), [
       { do: 'shelf.put', utterance: 'u1', chunk: second.message.chunk, on },
     ]),
@@ -127,7 +127,7 @@ test("puts the model's audio on the tape by its length and place only, and bring
   const entries = read(...lines);
   expect(entries[2]).toMatchObject({ effects: [{ do: 'shelf.put', chunk: { bytes: 6, ref: 7 } }] });
   const revived = reviveAudio((entries[1] as { input: unknown }).input, ({ bytes, ref }) => `${bytes}@${ref}`);
-  expect(revived).toEqual({ from: 'session', input: message('6@7', 6) });
+  expect(revived).toEqual({ from: 'session', session: 's1', input: message('6@7', 6) });
   expect(second.message.chunk.payload).toBe('U0VDUkVU');
 });
 
@@ -174,8 +174,8 @@ test('reads a tape whose last line was cut off by a crash, without that line', (
 
 test.each([
   ['', 1, 'the file is empty'],
-  ['{"v":2}\n', 1, 'version 2 of the tape is not 1'],
-  ['{"v":1,"opening":{}}\n', 1, 'no opening'],
+  ['{"v":1}\n', 1, 'version 1 of the tape is not 2'],
+  ['{"v":2,"opening":{}}\n', 1, 'no opening'],
   [`${HEADER}{"t":1,"sen\n{"t":2,"closed":true}\n`, 2, 'not JSON'],
   [`${HEADER}{"t":1,"closed":true}\n[]\n`, 3, 'not an object'],
   [`${HEADER}{"t":"1","closed":true}\n`, 2, '"t" is not a time'],

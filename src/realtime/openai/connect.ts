@@ -1,6 +1,7 @@
 // The WebSocket to the Realtime API: one text frame per event, compression off, redirects not followed (the key would
 // leak), a deadline on the handshake, ping and pong while it lives.
 import { WebSocket } from 'ws';
+import { explain, isRetryable } from '../close-codes.ts';
 
 /** What a connected socket reports. `open` once, then `message`s, `closed` exactly once. */
 export interface WireEvents {
@@ -15,6 +16,12 @@ export interface WireClosed {
   cause: 'unreachable' | 'refused' | 'lost';
   /** Status or close code in words; no server text that could carry call content. */
   detail: string;
+  /** Another socket may fare better. */
+  retry: boolean;
+  /** Not before so many milliseconds, where the server said so. */
+  retryAfterMs?: number | undefined;
+  /** How long the peer had said nothing, neither message nor pong. */
+  silentMs?: number | undefined;
 }
 
 /** A socket to the model as the session needs it. Owned by its session. */
@@ -40,11 +47,25 @@ const MAX_PARSED_BYTES = 1024 * 1024;
 const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 /** Caller audio waiting in the socket: about 30 s. More means the peer does not read. */
 const MAX_BUFFERED_BYTES = 512 * 1024;
-const PING_EVERY_MS = 1_000;
+export const PING_EVERY_MS = 1_000;
 /** A peer that sent neither pong nor message for this long is gone, whatever TCP still hopes. */
 const LOST_AFTER_MS = 4_000;
 /** Long enough for the close frame's answer, then the socket is cut. */
 const CLOSE_WITHIN_MS = 400;
+
+/** Why a socket is gone, in words, and whether another may fare better. */
+const explained = (cause: WireClosed['cause'], code: string): WireClosed => ({
+  cause,
+  detail: explain(code),
+  retry: isRetryable(code),
+});
+
+/** `Retry-After` in milliseconds, from seconds or a date; undefined where it says nothing. */
+export function retryAfter(value: string | undefined, wallMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = /^\d{1,6}$/.test(value.trim()) ? Number(value) * 1_000 : Date.parse(value) - wallMs;
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
 
 /** The Realtime URL under an API root: that root with the ws or wss scheme and `/realtime?model=…`. */
 export function realtimeUrl(baseUrl: string, model: string): string {
@@ -75,7 +96,7 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
     if (over) return;
     over = true;
     clearInterval(ping);
-    events.closed(why);
+    events.closed(opened ? { ...why, silentMs: performance.now() - lastSignMs } : why);
   };
   const terminateSoon = (): void => {
     cut ??= setTimeout(() => socket.terminate(), CLOSE_WITHIN_MS);
@@ -90,7 +111,7 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
     });
     ping = setInterval(() => {
       if (performance.now() - lastSignMs > lostAfterMs) {
-        finish({ cause: 'lost', detail: 'no pong' });
+        finish(explained('lost', 'no pong'));
         return socket.terminate();
       }
       socket.ping();
@@ -106,19 +127,21 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
     events.message(data.toString('utf8'));
   });
   socket.on('unexpected-response', (request, response) => {
-    finish({ cause: 'refused', detail: `HTTP ${response.statusCode}` });
+    const { statusCode = 0, headers } = response;
+    const retryAfterMs = retryAfter(headers['retry-after'], Date.now());
+    finish({ ...explained('refused', `HTTP ${statusCode}`), retryAfterMs });
     response.resume();
     request.destroy();
     socket.terminate();
   });
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    finish({ cause: opened ? 'lost' : 'unreachable', detail: error.code ?? error.name });
+    finish(explained(opened ? 'lost' : 'unreachable', error.code ?? error.name));
     // After a fault in the stream ws waits half a minute for the peer.
     terminateSoon();
   });
   socket.on('close', (code) => {
     clearTimeout(cut);
-    finish({ cause: opened ? 'lost' : 'unreachable', detail: cutBecause ?? `close ${code}` });
+    finish(explained(opened ? 'lost' : 'unreachable', cutBecause ?? `close ${code}`));
   });
 
   return {

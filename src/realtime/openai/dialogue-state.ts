@@ -1,5 +1,5 @@
 // The dialogue's state, plain JSON, and the few verbs with which its rules change it and speak.
-import type { RealtimeEvent, RealtimeRequest } from '../session.ts';
+import type { RealtimeEvent, RealtimeRequest, SessionLossCause } from '../session.ts';
 import type { ClientMessage, ServerMessage } from './messages.ts';
 
 export interface DialogueConfig {
@@ -36,6 +36,7 @@ export interface Dialogue {
   finishing: boolean;
   config: DialogueConfig;
   nextId: number;
+  utterancePrefix: string;
   nextUtterance: number;
   /** Asked before the session was ready. */
   early: readonly RealtimeRequest[];
@@ -80,7 +81,9 @@ export type DialogueInput =
   | { kind: 'noticed'; code: string }
   /** The call is over: stop what runs, and go when its usage is known. */
   | { kind: 'finish' }
-  | { kind: 'closed'; cause: 'unreachable' | 'refused' | 'lost'; detail: string };
+  /** An attempt to connect failed; another follows. */
+  | { kind: 'delayed'; cause: SessionLossCause; detail: string }
+  | { kind: 'closed'; cause: SessionLossCause; detail: string; fatal: boolean; deafMs?: number };
 
 export type DialogueOutput = { send: ClientMessage } | { emit: RealtimeEvent } | { close: { detail: string } };
 
@@ -88,12 +91,14 @@ export type DialogueOutput = { send: ClientMessage } | { emit: RealtimeEvent } |
 export const KEEP_ITEMS = 64;
 export const KEEP_IDS = 32;
 
-export const newDialogue = (config: DialogueConfig): Dialogue => ({
+/** @param session its name in the call; utterances of all but the first carry it */
+export const newDialogue = (config: DialogueConfig, session = 's1'): Dialogue => ({
   v: 1,
   phase: 'connecting',
   finishing: false,
   config,
   nextId: 1,
+  utterancePrefix: session === 's1' ? '' : `${session}.`,
   nextUtterance: 1,
   early: [],
   active: null,

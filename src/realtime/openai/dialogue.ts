@@ -3,7 +3,7 @@
 //
 // It is the one sequencer of responses: one active response in the default conversation, ours deferred until it is done,
 // the server's own (after a caller turn) expected. Who interrupts and who answers turns is data (`config`).
-import type { HeardUtterance, RealtimeRequest } from '../session.ts';
+import type { HeardUtterance, RealtimeRequest, SessionLossCause } from '../session.ts';
 import { finish, receiveLate, reportTranscription, transcriptionOver } from './billing.ts';
 import {
   type Dialogue,
@@ -19,8 +19,9 @@ import {
   send,
   set,
 } from './dialogue-state.ts';
-import { isBenign, isSessionOver } from './error-codes.ts';
+import { isBenign, isFinal, isSessionOver } from './error-codes.ts';
 import { conversationItem } from './items.ts';
+import { recall } from './recall.ts';
 import type { ServerMessage } from './messages.ts';
 import { adopt, createRefused, requestNext, responseCreated, responseDone } from './responses.ts';
 import { audioArrived, cut, finishItem, messageAdded, textArrived } from './speech.ts';
@@ -47,8 +48,11 @@ export function stepDialogue(dialogue: Dialogue, input: DialogueInput): [Dialogu
     case 'finish':
       finish(d);
       break;
+    case 'delayed':
+      emit(d, { type: 'session.delayed', cause: input.cause, detail: input.detail });
+      break;
     case 'closed':
-      lose(d, input.cause, input.detail);
+      lose(d, input.cause, input.detail, input.fatal, input.deafMs);
       break;
     default:
       input satisfies never;
@@ -114,7 +118,7 @@ function configured(d: Draft, m: Extract<ServerMessage, { type: 'session.updated
   if (d.s.phase !== 'configuring') return;
   if (m.inputFormat !== 'audio/pcmu' || m.outputFormat !== 'audio/pcmu') {
     // Audio in another format would be noise in both directions; nothing of it must reach the caller.
-    lose(d, 'refused', `session formats ${m.inputFormat} / ${m.outputFormat} instead of audio/pcmu`);
+    lose(d, 'refused', `session formats ${m.inputFormat} / ${m.outputFormat} instead of audio/pcmu`, true);
     d.out.push({ close: { detail: 'wrong audio format' } });
     return;
   }
@@ -127,12 +131,12 @@ function configured(d: Draft, m: Extract<ServerMessage, { type: 'session.updated
 function errorArrived(d: Draft, m: Extract<ServerMessage, { type: 'error' }>): void {
   const cause = d.s.sent.find((s) => s.eventId === m.eventId)?.type ?? null;
   if (d.s.phase === 'configuring' && (cause === 'session.update' || cause === null)) {
-    lose(d, 'refused', m.code);
+    lose(d, 'refused', m.code, true);
     d.out.push({ close: { detail: m.code } });
     return;
   }
   if (isSessionOver(m.code)) {
-    lose(d, 'lost', m.code);
+    lose(d, 'lost', m.code, isFinal(m.code));
     d.out.push({ close: { detail: m.code } });
     return;
   }
@@ -152,17 +156,20 @@ function errorArrived(d: Draft, m: Extract<ServerMessage, { type: 'error' }>): v
     emit(d, { type: 'answer.ended', answer: refused.eventId, status: 'failed', detail: m.code });
 }
 
-function lose(d: Draft, cause: 'unreachable' | 'refused' | 'lost', detail: string): void {
+function lose(d: Draft, cause: SessionLossCause, detail: string, fatal: boolean, deafMs = 0): void {
   if (d.s.phase === 'closed') return;
   set(d, { phase: 'closed', queue: [], requested: null, early: [] });
-  emit(d, { type: 'session.closed', cause, detail });
+  emit(d, { type: 'session.closed', cause, detail, fatal, ...(deafMs > 0 ? { deafMs } : {}) });
 }
 
 // --- what the call asks
 
 function ask(d: Draft, request: RealtimeRequest): void {
   if (d.s.phase === 'closed') return;
-  if (d.s.phase !== 'ready') return set(d, { early: [...d.s.early, request].slice(-MAX_EARLY) });
+  if (d.s.phase !== 'ready') {
+    if (d.s.early.length >= MAX_EARLY) notice(d, 'request_dropped');
+    return set(d, { early: [...d.s.early, request].slice(-MAX_EARLY) });
+  }
   switch (request.do) {
     case 'session.speak':
       return want(d, { say: request.say, outputs: [] });
@@ -172,6 +179,8 @@ function ask(d: Draft, request: RealtimeRequest): void {
       return lastWords(d, request.say);
     case 'session.settle_tool':
       return settleTool(d, request.toolCall, request.output, request.quietly);
+    case 'session.recall':
+      return recall(d, request.history, request.note);
     case 'session.tell':
       return send(d, {
         type: 'conversation.item.create',

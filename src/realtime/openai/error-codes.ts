@@ -15,6 +15,8 @@ const REFUSED_TRUNCATION = /already shorter than|Only model output audio message
 /** True for refusals that every correct client meets now and then. */
 export const isBenign = (code: string, detail: string): boolean => BENIGN.has(code) || REFUSED_TRUNCATION.test(detail);
 
+/** True when another session would be refused the same way. */
+export const isFinal = (code: string): boolean => code === 'invalid_api_key' || code === 'insufficient_quota';
+
 /** True when the session cannot go on. */
-export const isSessionOver = (code: string): boolean =>
-  code === 'session_expired' || code === 'invalid_api_key' || code === 'insufficient_quota';
+export const isSessionOver = (code: string): boolean => code === 'session_expired' || isFinal(code);

@@ -1,6 +1,7 @@
 // Realtime JSON <-> what the dialogue reads and says. Pure. Every message parses to known, unknown or malformed; nothing
 // throws. Names and shapes: npm `openai` 7.55.0 declarations and openai-openapi 2.3.0 (GA event set).
 import type { Usage } from '../../realtime/session.ts';
+import type { RateLimitFact } from '../../realtime/throttle.ts';
 import type { AudioChunk } from '../../audio/chunk.ts';
 import { base64Bytes } from '../../audio/mulaw.ts';
 
@@ -46,6 +47,8 @@ export type ServerMessage =
 
 export type Parsed =
   | { kind: 'known'; eventId: string | null; message: ServerMessage }
+  /** Of the endpoint rather than of this session. */
+  | { kind: 'limits'; limits: RateLimitFact[] }
   /** `unexpected`: not even a type that we know and leave alone. */
   | { kind: 'unknown'; type: string; unexpected: boolean }
   | { kind: 'malformed' };
@@ -73,7 +76,6 @@ const IGNORED = new Set([
   'response.function_call_arguments.done',
   'response.output_text.delta',
   'response.output_text.done',
-  'rate_limits.updated',
 ]);
 
 /** Reads one text message from the server. */
@@ -88,6 +90,7 @@ export function parseServerMessage(text: string): Parsed {
   const type = o && string(o.type);
   if (!o || !type) return MALFORMED;
   const eventId = string(o.event_id);
+  if (type === 'rate_limits.updated') return { kind: 'limits', limits: rateLimits(o.rate_limits) };
   if (IGNORED.has(type)) return { kind: 'unknown', type, unexpected: false };
   const message = read(type, o);
   if (message === undefined) return { kind: 'unknown', type, unexpected: !type.startsWith('response.output_item') };
@@ -161,6 +164,18 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
     default:
       return undefined;
   }
+}
+
+/** More kinds of limits than any endpoint has. */
+const MAX_LIMITS = 8;
+
+function rateLimits(list: unknown): RateLimitFact[] {
+  return (Array.isArray(list) ? list.slice(0, MAX_LIMITS) : []).flatMap((entry) => {
+    const o = object(entry);
+    const [limit, remaining, resetSeconds] = [number(o?.limit), number(o?.remaining), number(o?.reset_seconds)];
+    if (limit === null || remaining === null || resetSeconds === null) return [];
+    return [{ name: short(string(o?.name) ?? ''), limit, remaining, resetSeconds }];
+  });
 }
 
 function outputItem(type: string, o: Json): ServerMessage | null | undefined {

@@ -2,6 +2,7 @@
 // when it is our move, the server's own expected after a caller turn. Pure.
 import type { AnswerStatus } from '../session.ts';
 import { reportUsage } from './billing.ts';
+import { isFinal } from './error-codes.ts';
 import {
   type Dialogue,
   type Draft,
@@ -115,7 +116,8 @@ function closeResponse(
       emit(d, { type: 'tool.called', toolCall: callId, name, arguments: args, answer: responseId });
   if (stopped) deleteUnheard(d, responseId);
   set(d, { closedResponses: keep(d.s.closedResponses, responseId, KEEP_IDS), active: null });
-  emit(d, { type: 'answer.ended', answer: responseId, status: stopped ? 'cancelled' : status, detail });
+  const fatal = status === 'failed' && isFinal(detail) ? { fatal: true as const } : {};
+  emit(d, { type: 'answer.ended', answer: responseId, status: stopped ? 'cancelled' : status, detail, ...fatal });
 }
 
 /** Another response runs: ours comes after it; a refused answer of the server's own to a caller turn (null) becomes ours. */

@@ -45,7 +45,7 @@ export function textArrived(d: Draft, m: Extract<ServerMessage, { type: 'text' }
 }
 
 function openUtterance(d: Draft, item: Item, text: string | null): void {
-  const utterance = `u${d.s.nextUtterance}`;
+  const utterance = `${d.s.utterancePrefix}u${d.s.nextUtterance}`;
   set(d, { nextUtterance: d.s.nextUtterance + 1 });
   changeItem(d, item.itemId, { utterance });
   emit(d, { type: 'utterance.started', utterance, answer: item.responseId });

@@ -5,13 +5,15 @@ import { want } from './wanted.ts';
 
 /** The output of a call that is not carried out: the history stays well formed, and the model knows. */
 export const NOT_RUN = 'Not run: the answer ended before it was complete.';
+const TOO_MANY = 'Not run: too many tools are running already.';
 
 /** A function call appears. One whose response is over already is not run, and gets its output at once. */
 export function callAdded(d: Draft, responseId: string, call: FunctionCall): void {
   if (d.s.outOfBand.includes(responseId) || Object.hasOwn(d.s.calls, call.callId)) return;
-  if (Object.values(d.s.calls).filter((c) => c.open).length >= KEEP_ITEMS) return notice(d, 'too_many_calls');
+  const full = Object.values(d.s.calls).filter((c) => c.open).length >= KEEP_ITEMS;
+  if (full) notice(d, 'too_many_calls');
   set(d, { calls: { ...d.s.calls, [call.callId]: { responseId, open: true, outputId: null } } });
-  if (d.s.closedResponses.includes(responseId)) sendOutput(d, call.callId, NOT_RUN);
+  if (full || d.s.closedResponses.includes(responseId)) sendOutput(d, call.callId, full ? TOO_MANY : NOT_RUN);
 }
 
 /** The outcome of a call goes into the conversation; after the last of a response an answer is wanted, unless `quietly`. */

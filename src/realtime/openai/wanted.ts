@@ -1,5 +1,5 @@
 // Responses that we want and have not asked for yet. Pure.
-import { type Draft, set, type Wanted } from './dialogue-state.ts';
+import { type Draft, notice, set, type Wanted } from './dialogue-state.ts';
 
 /** More than a call ever waits for. */
 const MAX_WAITING = 64;
@@ -8,6 +8,7 @@ const MAX_WAITING = 64;
 export function want(d: Draft, wanted: Wanted): void {
   const last = d.s.queue.at(-1);
   const queue = last ? [...d.s.queue.slice(0, -1), ...joined(last, wanted)] : [wanted];
+  if (queue.length > MAX_WAITING) notice(d, 'answer_dropped');
   set(d, { queue: queue.slice(-MAX_WAITING) });
 }
 

@@ -63,7 +63,9 @@ describe.each(MODES)(`the start ${TITLE}`, (mode) => {
       const talk = new Talk(mode);
       talk.hear(wire.sessionCreated());
       const outcome = talk.hear(wire.error('cannot_update_voice', named ? talk.lastId('session.update') : null));
-      expect(outcome.events).toEqual([{ type: 'session.closed', cause: 'refused', detail: 'cannot_update_voice' }]);
+      expect(outcome.events).toEqual([
+        { type: 'session.closed', cause: 'refused', detail: 'cannot_update_voice', fatal: true },
+      ]);
       expect(outcome.closes).toBe(1);
     }
   });
@@ -288,7 +290,9 @@ describe.each(MODES)(`the sequencer ${TITLE}`, (mode) => {
   test('is lost when the session expires, and says nothing more', () => {
     const talk = speakingTalk(mode);
     const outcome = talk.hear(wire.error('session_expired'));
-    expect(outcome.events).toEqual([{ type: 'session.closed', cause: 'lost', detail: 'session_expired' }]);
+    expect(outcome.events).toEqual([
+      { type: 'session.closed', cause: 'lost', detail: 'session_expired', fatal: false },
+    ]);
     expect(outcome.closes).toBe(1);
     const after = talk.speak();
     expect([after.sent, talk.interrupt().sent, talk.hear(wire.speechStarted()).events]).toEqual([[], [], []]);
@@ -869,7 +873,7 @@ describe.each(MODES)(`the end ${TITLE}`, (mode) => {
       wire.sessionUpdated(),
     );
     talk.settle('call_1');
-    talk.step({ kind: 'closed', cause: 'lost', detail: 'close 1000' });
+    talk.step({ kind: 'closed', cause: 'lost', detail: 'close 1000', fatal: false });
     expect(talk.all.sent).toHaveLength(sent);
     expect(usageOf(late)).toEqual(['resp_1', 'resp_2']);
     expect(types(late.events)).toEqual(['usage.reported', 'usage.reported']);
@@ -878,9 +882,9 @@ describe.each(MODES)(`the end ${TITLE}`, (mode) => {
 
   test('is reported once when the socket goes', () => {
     const talk = speakingTalk(mode);
-    const closed = talk.step({ kind: 'closed', cause: 'lost', detail: 'close 1001' });
-    expect(closed.events).toEqual([{ type: 'session.closed', cause: 'lost', detail: 'close 1001' }]);
-    expect(talk.step({ kind: 'closed', cause: 'lost', detail: 'again' }).events).toEqual([]);
+    const closed = talk.step({ kind: 'closed', cause: 'lost', detail: 'close 1001', fatal: false });
+    expect(closed.events).toEqual([{ type: 'session.closed', cause: 'lost', detail: 'close 1001', fatal: false }]);
+    expect(talk.step({ kind: 'closed', cause: 'lost', detail: 'again', fatal: false }).events).toEqual([]);
     expect(talk.finish()).toEqual({ sent: [], events: [], closes: 0 });
   });
 });

@@ -197,7 +197,16 @@ describe('reading a server message', () => {
     expect(parseServerMessage(text)).toEqual({ kind: 'malformed' });
   });
 
-  test.each(['rate_limits.updated', 'conversation.created', 'conversation.item.created', 'response.output_audio.done'])(
+  test('reads the limits that an endpoint tells, and passes over what is none', () => {
+    const tokens = { name: 'tokens', limit: 200_000, remaining: 196_300, reset_seconds: 1.1 };
+    expect(parse({ type: 'rate_limits.updated', rate_limits: [tokens, { name: 'x' }, null] })).toEqual({
+      kind: 'limits',
+      limits: [{ name: 'tokens', limit: 200_000, remaining: 196_300, resetSeconds: 1.1 }],
+    });
+    expect(parse({ type: 'rate_limits.updated' })).toEqual({ kind: 'limits', limits: [] });
+  });
+
+  test.each(['conversation.created', 'conversation.item.created', 'response.output_audio.done'])(
     'knows %s and leaves it alone',
     (type) => {
       expect(parse({ type })).toEqual({ kind: 'unknown', type, unexpected: false });

@@ -3,12 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { Agent, AgentModel, TurnTaking } from '../../../src/agent/agent.ts';
 import { capabilitiesFor, dialogueConfig, sessionUpdate } from '../../../src/realtime/openai/session-config.ts';
 import { expectClientMessage } from './client-schema.ts';
+import { OPEN_ADMISSION } from '../../support/open-admission.ts';
 
 const MODEL: AgentModel = {
   name: 'gpt-realtime-2.1',
   voice: 'marin',
   speed: 1,
   endpoint: null,
+  maxSessionMs: 3_600_000,
   reasoningEffort: 'low',
   maxOutputTokens: 1024,
   noiseReduction: null,
@@ -38,6 +40,7 @@ function agent(
     turnTaking: { ...TURNS, ...turnTaking },
     silence: { promptAfterMs: 8000, prompt: 'Are you there?', goodbye: 'Goodbye.' },
     limits: { maxCallMs: 600_000, wrapUp: 'Bye.', modelStallMs: 4000, toolMs: 8000, maxConcurrentCalls: 10 },
+    admission: OPEN_ADMISSION,
     tools: [
       {
         name: 'lookup_order',
@@ -47,7 +50,15 @@ function agent(
       },
     ],
     endCall: { enabled: true, goodbye: 'Say goodbye.' },
-    failure: { apology: new Uint8Array(160), apologyText: 'Sorry.', forwardTo: null },
+    failure: {
+      hold: new Uint8Array(160),
+      holdAfterMs: 1700,
+      fallback: null,
+      apology: new Uint8Array(160),
+      apologyText: 'Sorry.',
+      forwardTo: null,
+      voicemail: null,
+    },
     recording: null,
     ...more,
   };

@@ -40,6 +40,7 @@ class Rig {
       release = resolve;
     });
     this.session = new OpenAiSession({
+      session: 's1',
       config: CONFIG,
       capabilities: { answersTurns: true, detectsTurns: true },
       clock: this.clock,
@@ -191,7 +192,8 @@ test.each([401, 403, 404, 429, 503])('is refused by a handshake answered with %s
   expect(await rig.event('session.closed')).toEqual({
     type: 'session.closed',
     cause: 'refused',
-    detail: `HTTP ${status}`,
+    detail: expect.stringMatching(`^HTTP ${status}: .+`),
+    fatal: status < 429,
   });
   await expectNothingLeft(rig);
   http.close();
@@ -200,7 +202,10 @@ test.each([401, 403, 404, 429, 503])('is refused by a handshake answered with %s
 test('does not follow a redirect with the key', async () => {
   const [baseUrl, http] = await refusingServer(302, { location: server.baseUrl });
   const rig = new Rig(baseUrl);
-  expect(await rig.event('session.closed')).toMatchObject({ cause: 'refused', detail: 'HTTP 302' });
+  expect(await rig.event('session.closed')).toMatchObject({
+    cause: 'refused',
+    detail: expect.stringMatching('^HTTP 302: .*redirects are not followed'),
+  });
   expect(server.received).toEqual([]);
   await expectNothingLeft(rig);
   http.close();
@@ -213,7 +218,8 @@ test('is unreachable when nobody listens', async () => {
   expect(await rig.event('session.closed')).toEqual({
     type: 'session.closed',
     cause: 'unreachable',
-    detail: 'ECONNREFUSED',
+    detail: expect.stringMatching('^ECONNREFUSED: '),
+    fatal: false,
   });
   await expectNothingLeft(rig);
 });
@@ -221,7 +227,12 @@ test('is unreachable when nobody listens', async () => {
 test('is lost when the server closes, and says with which code', async () => {
   const [rig, socket] = await readyRig();
   socket.close(1001, 'Your session hit the maximum duration of 60 minutes.');
-  expect(await rig.event('session.closed')).toEqual({ type: 'session.closed', cause: 'lost', detail: 'close 1001' });
+  expect(await rig.event('session.closed')).toEqual({
+    type: 'session.closed',
+    cause: 'lost',
+    detail: '1001: the server is going away, or the session reached its longest life',
+    fatal: false,
+  });
   await expectNothingLeft(rig);
   rig.session.close();
   rig.session.append({ payload: 'AAAA', bytes: 3 });
@@ -233,7 +244,10 @@ test('is lost when the server closes, and says with which code', async () => {
 test('is lost when the connection breaks', async () => {
   const [rig, socket] = await readyRig();
   socket.terminate();
-  expect(await rig.event('session.closed')).toMatchObject({ cause: 'lost', detail: 'close 1006' });
+  expect(await rig.event('session.closed')).toMatchObject({
+    cause: 'lost',
+    detail: '1006: the connection broke without a word',
+  });
   await expectNothingLeft(rig);
 });
 
@@ -272,7 +286,9 @@ test('is unreachable when it is not ready in time, configured or not', async () 
   rig.clock.advance(1999);
   expect(rig.story).toEqual([]);
   rig.clock.advance(1);
-  expect(rig.events).toEqual([{ type: 'session.closed', cause: 'unreachable', detail: 'not ready in time' }]);
+  expect(rig.events).toEqual([
+    { type: 'session.closed', cause: 'unreachable', detail: 'not ready in time', fatal: false },
+  ]);
   await expectNothingLeft(rig);
   expect(await server.closed).toBe(1000);
 });
@@ -374,6 +390,9 @@ test('is lost when the server stops reading, and says so before it lets go', asy
   }
   await rig.released;
   expect(rig.story).toEqual(['session.ready', 'session.closed', 'released']);
-  expect(rig.events.at(-1)).toMatchObject({ cause: 'lost', detail: 'does not read' });
+  expect(rig.events.at(-1)).toMatchObject({
+    cause: 'lost',
+    detail: 'does not read: the server no longer takes what we send',
+  });
   await expectNothingLeft(rig);
 });

@@ -81,7 +81,11 @@ export class Talk {
       const parsed = parseServerMessage(JSON.stringify({ event_id: `event_${++this.#eventId}`, ...message }));
       if (parsed.kind === 'known')
         add(outcome, this.step({ kind: 'message', message: parsed.message, eventId: parsed.eventId }));
-      else assert(parsed.kind === 'unknown' && !parsed.unexpected, `${String(message.type)} is ${parsed.kind}`);
+      else
+        assert(
+          parsed.kind === 'limits' || (parsed.kind === 'unknown' && !parsed.unexpected),
+          `${String(message.type)} is ${parsed.kind}`,
+        );
     }
     return outcome;
   }
