@@ -1,5 +1,7 @@
 // What a carrier is to the rest: a leg that a call may ask things of, the events it reports, and the intake where new
 // legs go. A carrier adapter is one folder beside this file; nothing here names a vendor.
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { AudioChunk } from '../audio/chunk.ts';
 
 /** Why a leg's media ended. */
@@ -27,7 +29,8 @@ export type LegEvent =
   /** Reported once per mark: `dropped` when a clear overtook it (the leg settles marks that its carrier never returns). */
   | { type: 'leg.mark_settled'; mark: string; outcome: 'played' | 'dropped' }
   | { type: 'leg.digit_pressed'; digit: string }
-  | { type: 'leg.closed'; cause: LegCloseCause; detail: string };
+  /** `silentMs`: how long nothing had come from the carrier by then; what was sent in that time may not have been heard. */
+  | { type: 'leg.closed'; cause: LegCloseCause; detail: string; silentMs?: number };
 
 /** What differs between carriers and matters to the call core. */
 export interface LegCapabilities {
@@ -38,6 +41,8 @@ export interface LegCapabilities {
 /** One side of a call as the carrier sees it. Owned by its adapter; the call asks, the adapter owns the socket. */
 export interface CarrierLeg {
   readonly capabilities: LegCapabilities;
+  /** How long nothing has come from the carrier, in milliseconds; absent where it is silent by habit. */
+  readonly silentMs?: number;
   /** Queues audio at the carrier, after all that was queued before. */
   play(chunk: AudioChunk): void;
   /** Asks to be told when everything queued so far has been played. */
@@ -79,8 +84,34 @@ export type Admission =
   /** The same webhook again after its token was used: a replay. Opens nothing. */
   | { outcome: 'replayed' };
 
-/** Why a call was not let in. */
-export type RefusalReason = 'draining' | 'full' | 'no_agent';
+/** Why a call was not let in, in the order in which it is looked at. */
+export type RefusalReason =
+  /** No agent answers the number. */
+  | 'no_agent'
+  /** The process was asked to stop. */
+  | 'draining'
+  /** The agent file denies the caller by name. */
+  | 'caller_denied'
+  /** The agent file names who may call, and this caller is not among them. */
+  | 'caller_not_allowed'
+  /** The caller's number is attested less well than the agent file asks for. */
+  | 'attestation_low'
+  /** The event loop runs late: the calls that are live would suffer. */
+  | 'overloaded'
+  /** The model failed several times in a row, and so did every other one of the agent. */
+  | 'model_circuit_open'
+  /** The model's rate limits are nearly used up. */
+  | 'model_throttled'
+  /** Too many new calls in this second. */
+  | 'calls_per_second'
+  /** This caller calls too often. */
+  | 'caller_rate'
+  /** This caller has enough calls already. */
+  | 'caller_at_once'
+  /** The agent has enough calls. */
+  | 'agent_full'
+  /** This process has enough calls. */
+  | 'full';
 
 /** Why a media token was not accepted. */
 export type TokenRefusal = 'unknown' | 'foreign' | 'expired' | 'used';
@@ -96,7 +127,18 @@ export type NextStep =
   | { do: 'hang_up' }
   | { do: 'reject_busy' }
   | { do: 'say_and_hang_up'; text: string }
-  | { do: 'forward'; to: string };
+  /** Connect to somebody else; where nobody answers, what comes `otherwise`, or the end. */
+  | { do: 'forward'; to: string; otherwise?: Voicemail }
+  | Voicemail
+  /** The call goes on: open a media stream again, under this token. */
+  | { do: 'reconnect'; token: string; facts: Record<string, string> };
+
+/** Say a sentence, then take a message of at most so many seconds. */
+export interface Voicemail {
+  do: 'voicemail';
+  say: string;
+  maxSeconds: number;
+}
 
 /** A call status callback, reduced to what records need. */
 export interface CallStatus {
@@ -108,18 +150,90 @@ export interface CallStatus {
   sequence: number | null;
 }
 
+/** What the carrier says about one media stream, beside the socket itself. */
+export interface StreamStatus {
+  carrierCallId: string;
+  /** The carrier's id of the stream: it may be one that the call has left behind. */
+  streamId: string;
+  event: 'started' | 'stopped' | 'failed';
+  /** The carrier's error number of a failed one, or `unknown`; else null. */
+  error: string | null;
+}
+
+/** A message that a caller left with the carrier. */
+export interface VoicemailMessage {
+  /** Where it lies. Whoever has it may be able to listen: never logged. */
+  url: string;
+  seconds: number;
+}
+
+/**
+ * What became of an order to the carrier. `gone`: the carrier says that the call is over. `failed`: it could not be
+ * reached or refused; the order may have been carried out all the same.
+ */
+export type ControlOutcome = 'done' | 'gone' | 'failed';
+
+/** Orders about a call beside its media: the second way when the first is broken. Never throws; every try is bounded. */
+export interface CarrierControl {
+  /** Takes the call out of whatever it is doing and on to `next`. Not tried again once `unwanted` is aborted. */
+  redirect(carrierCallId: string, next: NextStep, unwanted?: AbortSignal): Promise<ControlOutcome>;
+  /** Ends the call. */
+  hangUp(carrierCallId: string, unwanted?: AbortSignal): Promise<ControlOutcome>;
+}
+
+/** A webhook that may be passed on: a new call, what follows its media, its status. */
+export type PassedWebhook = 'voice' | 'next' | 'status';
+
+/** A webhook as it came, its form printed anew. */
+export interface PassedRequest {
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** What another of our processes answered to it. */
+export interface PassedAnswer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+/** Our other processes that serve the same calls. Implemented by `peers/passing.ts`. */
+export interface Peers {
+  /** Whether a connection comes from one of them: what it brings is answered here, whoever's it is. */
+  isPeer(connection: object): boolean;
+  /** The answer of the process that has to give it; null: this one has. Never rejects. */
+  passOn(
+    what: PassedWebhook,
+    carrier: string,
+    carrierCallId: string,
+    request: PassedRequest,
+  ): Promise<PassedAnswer | null>;
+  /** Joins a media connection to the process that made its token; false: none of the others did. Never rejects. */
+  handOver(token: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>;
+}
+
 /** Where a carrier adapter takes its calls. Implemented by `call/calls.ts`. */
 export interface CallIntake {
   /** Decides before a model session costs anything. The same call asked again before its token is used gets the same answer. */
   admit(call: IncomingCall): Promise<Admission>;
   /** Settles who owns the call, before the socket is accepted. */
-  claim(token: string): MediaClaim | TokenRefusal;
+  claim(token: string): MediaClaim | TokenRefusal | Promise<MediaClaim | TokenRefusal>;
   /** Joins a started leg to its call; returns where its events go, or null when the call is gone. */
   attach(claim: MediaClaim, leg: CarrierLeg): ((event: LegEvent) => void) | null;
   /** A claimed token whose socket never started: the call ends by that name. */
   abandon(claim: MediaClaim, cause: LegCloseCause, detail: string): void;
-  /** What follows the media, from the stored record: any process can answer. */
-  next(carrier: string, carrierCallId: string): Promise<NextStep>;
+  /**
+   * What follows the media: of a call that goes on here, a new stream; else from the stored record, as any process can
+   * answer. `over`: the carrier says that the call has ended.
+   */
+  next(carrier: string, carrierCallId: string, over: boolean): Promise<NextStep>;
+  /** What follows a forward that nobody answered, from the stored record. */
+  unanswered(carrier: string, carrierCallId: string): Promise<NextStep>;
   /** Keeps a status callback in the stored record; a final one ends a call that is still live here. */
   status(carrier: string, status: CallStatus): Promise<void>;
+  /** What the carrier says about a call's media stream; it may come before or after the socket shows it, or never. */
+  streamStatus(carrier: string, status: StreamStatus): void;
+  /** Keeps where a caller's message lies. */
+  voicemail(carrier: string, carrierCallId: string, message: VoicemailMessage): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 
 /** A carrier id: two letters and 32 hex digits. */
-export const newSid = (prefix: 'AC' | 'CA' | 'MZ'): string => prefix + randomBytes(16).toString('hex');
+export const newSid = (prefix: 'AC' | 'CA' | 'MZ' | 'RE'): string => prefix + randomBytes(16).toString('hex');
 
 export interface CallIdentity {
   callSid: string;

@@ -46,7 +46,7 @@ export function demoCaller(): CallerTrack {
 }
 
 /** The speech of one clip: silence at the edges cut, pauses between its segments shortened with the clip's own sound. */
-function speech(id: string): Uint8Array {
+export function speech(id: string): Uint8Array {
   const clip = readClip(fileURLToPath(new URL(`./callers/${id}.wav`, import.meta.url)));
   const segments = SPEECH[id] ?? [];
   return Buffer.concat(

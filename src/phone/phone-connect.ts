@@ -4,11 +4,12 @@ import { type CallIdentity, newSid, streamParams } from './call-params.ts';
 import type { PhoneCaller } from './phone-caller.ts';
 import type { PhoneFeed } from './phone-events.ts';
 import type { PhoneLine } from './phone-line.ts';
-import type { PhoneOptions } from './phone-options.ts';
+import type { CallUpdate, PhoneOptions } from './phone-options.ts';
 import type { HttpExchange } from './phone-result.ts';
-import { PhoneStream, type StreamEnd } from './phone-stream.ts';
+import { PhoneStream } from './phone-stream.ts';
 import type { Origin } from './signed-request.ts';
 import { customParameters, streamAddress } from './stream-element.ts';
+import type { StreamEnd } from './stream-options.ts';
 import type { TwimlElement } from './twiml-reader.ts';
 import type { VerbScene } from './verb-scene.ts';
 
@@ -22,7 +23,13 @@ export interface ConnectCall {
   identity: CallIdentity;
   /** Signs the upgrade, which may be signed otherwise than the requests. */
   socketOrigin: Origin;
+  /** Aborted when the call is over, whoever ended it. */
+  over: AbortSignal;
   exchanged(exchange: HttpExchange): void;
+  /** The caller hangs up. */
+  hangUp(): void;
+  /** The call is sent elsewhere. */
+  update(update: CallUpdate): void;
 }
 
 /** Runs the stream of a Connect until it is over. */
@@ -33,6 +40,9 @@ export async function connect(scene: VerbScene, verb: TwimlElement, base: string
   const address = element && streamAddress(element, base, socketOrigin, warn);
   if (!element || !address) return;
   const streamSid = newSid('MZ');
+  const startMs = clock.nowMs();
+  const exchanged = (status: number): void =>
+    call.exchanged({ path: address.pathname, status, ms: clock.nowMs() - startMs });
   const stream = new PhoneStream({
     clock,
     feed,
@@ -44,17 +54,21 @@ export async function connect(scene: VerbScene, verb: TwimlElement, base: string
     zeroMs: line.streamZeroMs,
     playedBytesBefore: line.playedBytes,
     network: options.network ?? {},
+    faults: options.faults ?? [],
     keepAudio: options.keepAudio ?? true,
     sendStart: options.sendStart ?? true,
+    hangUp: () => call.hangUp(),
+    update: (update) => call.update(update),
+    duplicated: (status) => exchanged(status),
     warn,
   });
   line.add(stream);
+  scene.later(stream.gone);
   feed.expectStream();
   const stopTelling = tellStatus(scene, element, streamSid, call);
-  const startMs = clock.nowMs();
   const end = await stream.closed;
   stopTelling(end);
-  call.exchanged({ path: address.pathname, status: end.upgradeStatus, ms: clock.nowMs() - startMs });
+  exchanged(end.upgradeStatus);
 }
 
 /** Sends the stream's status callbacks if the TwiML asked for them; call the result when the stream is over. */

@@ -75,7 +75,7 @@ export class PhoneFeed {
   /** The next event of this name. Rejects at the deadline, and when the call ends without it. */
   once<N extends Name>(name: N, options: WaitOptions<N> = {}): Promise<PhoneEvents[N]> {
     const past = this.#past.get(name) as PhoneEvents[N] | undefined;
-    if (past !== undefined) return Promise.resolve(past);
+    if (past !== undefined && (options.where?.(past) ?? true)) return Promise.resolve(past);
     const ended = this.#past.has('ended');
     const withinMs = options.withinMs ?? DEFAULT_WAIT_MS;
     return new Promise((resolve, reject) => {

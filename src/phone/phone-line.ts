@@ -1,10 +1,11 @@
 // The sound of a whole call: every media stream, and what the carrier itself played, on one scale of time. A call has
 // several streams when one was lost and resumed, or when TwiML connected again; time counts from the start of the first.
-import { BYTES_PER_MS, SILENCE_BYTE } from '../audio/mulaw.ts';
+import { BYTES_PER_MS, bytesToMs, SILENCE_BYTE } from '../audio/mulaw.ts';
+import type { Ears } from './phone-caller.ts';
 import type { PhoneResult } from './phone-result.ts';
 import type { PhoneStream } from './phone-stream.ts';
 import { overlay } from './playback-buffer.ts';
-import type { Announcement } from './verb.ts';
+import type { Announcement, CallerRecording } from './verb.ts';
 
 /** Something the carrier let the caller hear, in clock time; `audio` where its sound is known. */
 interface Announced {
@@ -12,6 +13,8 @@ interface Announced {
   about: string;
   fromMs: number;
   toMs: number;
+  /** How long it takes to hear it, also where it takes no time of the clock. */
+  spokenMs: number;
   audio: Uint8Array | undefined;
 }
 
@@ -27,6 +30,7 @@ type LineFacts = Pick<
   | 'clears'
   | 'heard'
   | 'announced'
+  | 'recordings'
   | 'underruns'
   | 'unplayedBytes'
   | 'firstAudioAtMs'
@@ -35,6 +39,7 @@ type LineFacts = Pick<
 export class PhoneLine {
   readonly #streams: PhoneStream[] = [];
   readonly #announced: Announced[] = [];
+  readonly #recordings: CallerRecording[] = [];
   #answeredMs = 0;
 
   /** The call's latest stream. */
@@ -54,7 +59,7 @@ export class PhoneLine {
 
   /** Bytes of agent audio played so far, by streams that are over. */
   get playedBytes(): number {
-    return this.#streams.reduce((sum, { playback, endMs }) => sum + playback.playedBytes(endMs), 0);
+    return this.#streams.reduce((sum, { playback, endMs }) => sum + playback.buffer.playedBytes(endMs), 0);
   }
 
   answered(clockMs: number): void {
@@ -70,10 +75,23 @@ export class PhoneLine {
     return this.#inCall(announced);
   }
 
+  record(recording: CallerRecording): void {
+    this.#recordings.push(recording);
+  }
+
+  /** What the caller can hear of the carrier itself by now, and of the streams that are over. */
+  get ears(): Ears {
+    const last = this.#announced.at(-1);
+    const spurt = last && { startMs: last.fromMs - this.zeroMs, endMs: last.toMs - this.zeroMs };
+    const announcedMs = this.#announced.reduce((sum, { spokenMs }) => sum + spokenMs, 0);
+    return { spurt, heardMs: bytesToMs(this.playedBytes) + announcedMs };
+  }
+
   /** The caller's line as sent, PCMU from 0 to `streamMs`; what was never sent is silent. */
   callerAudio(): Buffer {
     const line = this.#silentLine();
     for (const stream of this.#streams) stream.layCaller(line);
+    for (const { atMs, bytes } of this.#recordings) overlay(line, bytes, Math.round(atMs * BYTES_PER_MS));
     return line;
   }
 
@@ -96,14 +114,15 @@ export class PhoneLine {
       streams: streams.map(({ streamSid, startMs, endMs }) => ({ streamSid, fromMs: startMs, toMs: endMs })),
       framesSent: sum(({ framesSent }) => framesSent),
       framesLate: sum(({ framesLate }) => framesLate),
-      mediaReceivedBytes: sum(({ mediaReceivedBytes }) => mediaReceivedBytes),
-      marksReceived: streams.flatMap(({ marksReceived }) => marksReceived),
-      clears: streams.flatMap(({ clears }) => clears),
-      heard: streams.flatMap(({ playback, endMs }) => playback.heard(endMs)),
+      mediaReceivedBytes: sum(({ playback }) => playback.receivedBytes),
+      marksReceived: streams.flatMap(({ playback }) => playback.marksReceived),
+      clears: streams.flatMap(({ playback }) => playback.clears),
+      heard: streams.flatMap(({ playback, endMs }) => playback.buffer.heard(endMs)),
       announced: this.#announced.map((announced) => this.#inCall(announced)),
-      underruns: streams.flatMap(({ playback }) => playback.underruns),
-      unplayedBytes: sum(({ unplayedBytes }) => unplayedBytes),
-      firstAudioAtMs: streams.find(({ firstAudioAtMs }) => firstAudioAtMs !== undefined)?.firstAudioAtMs,
+      recordings: this.#recordings,
+      underruns: streams.flatMap(({ playback }) => playback.buffer.underruns),
+      unplayedBytes: sum(({ playback }) => playback.unplayedBytes),
+      firstAudioAtMs: streams.find(({ playback }) => playback.firstAudioAtMs !== undefined)?.playback.firstAudioAtMs,
     };
   }
 
@@ -113,7 +132,8 @@ export class PhoneLine {
 
   #lengthMs(): number {
     const announcedUntil = this.#announced.map(({ toMs }) => toMs - this.zeroMs);
-    return Math.max(0, ...this.#streams.map(({ endMs }) => endMs), ...announcedUntil);
+    const recordedUntil = this.#recordings.map(({ atMs, durationMs }) => atMs + durationMs);
+    return Math.max(0, ...this.#streams.map(({ endMs }) => endMs), ...announcedUntil, ...recordedUntil);
   }
 
   #silentLine(): Buffer {

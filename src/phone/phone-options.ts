@@ -2,9 +2,10 @@
 import type { Clock } from '../clock.ts';
 import type { IdleSound } from './caller-line.ts';
 import type { CallerTrack } from './caller-track.ts';
+import type { PhoneFault } from './phone-faults.ts';
 import type { Fallback } from './phone-requests.ts';
-import type { NetworkOptions } from './phone-stream.ts';
 import type { Signing } from './signed-request.ts';
+import type { NetworkOptions } from './stream-options.ts';
 import type { DialOutcome } from './verb-dial.ts';
 
 export interface PhoneOptions {
@@ -24,6 +25,8 @@ export interface PhoneOptions {
   /** What the caller does. Default: silence until the server ends the call. */
   track?: CallerTrack;
   network?: NetworkOptions;
+  /** What goes wrong on the carrier's side, and when. Default: nothing. */
+  faults?: readonly PhoneFault[];
   /** Parameters added to, or replacing those of, every request about the call. */
   webhookParams?: Record<string, string>;
   /** Path of the voice webhook. Default /voice. */

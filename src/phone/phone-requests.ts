@@ -89,6 +89,11 @@ export class PhoneRequests {
     else this.#options.warn(11210, `the callback names ${url.host}, which is not the public host`);
   }
 
+  /** Tells a URL of a document something about the call; the call is over and the answer changes nothing. */
+  tell(url: URL, params: Record<string, string>, method?: string): Promise<void> {
+    return this.callback(url, { ...this.#options.params(), ...params }, method);
+  }
+
   /** Asks without using the answer, as the carrier does when the first answer got lost on the way. */
   async askInVain(url: URL, token: string, signal: AbortSignal): Promise<void> {
     await this.#exchange(url, this.#options.params(), { signal, token });

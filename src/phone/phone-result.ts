@@ -1,7 +1,7 @@
 // What a finished call looked like from the carrier's side; the judge of every end-to-end test.
 import type { Utterance } from './caller-line.ts';
 import type { HeardSegment, Underrun } from './playback-buffer.ts';
-import type { Announcement, FollowedVerb } from './verb.ts';
+import type { Announcement, CallerRecording, FollowedVerb } from './verb.ts';
 
 /** A fault the carrier's debugger would list; `code` is the carrier's error number. */
 export interface PhoneWarning {
@@ -32,6 +32,8 @@ export interface PhoneResult {
   verbs: FollowedVerb[];
   /** What the carrier itself let the caller hear, in order. */
   announced: Announcement[];
+  /** Messages that the caller left by Record, in order. */
+  recordings: CallerRecording[];
   warnings: PhoneWarning[];
   endedBy: 'caller' | 'server';
   /** The bound `maxMs` ended the call. */

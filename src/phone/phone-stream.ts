@@ -1,86 +1,41 @@
-// One media stream of the phone: the socket, the frames going out, the play buffer and its marks. It owns the socket,
-// both directions of the network and every timer of the stream, and lets go of all of them when the stream is closed.
+// One media stream of the phone: the socket, the frames going out, what comes in, and how it ends, well or badly. It owns
+// the socket, both directions of the network and every timer of the stream, and lets go of all of them when it is gone.
 import { WebSocket } from 'ws';
-import { BYTES_PER_MS, bytesToMs, FRAME_MS } from '../audio/mulaw.ts';
+import { BYTES_PER_MS, bytesToMs, FRAME_BYTES, FRAME_MS } from '../audio/mulaw.ts';
 import type { Cancel, Clock } from '../clock.ts';
 import { FrameTimer } from './frame-timer.ts';
 import { Link } from './network.ts';
-import type { PhoneCaller } from './phone-caller.ts';
 import type { PhoneFeed } from './phone-events.ts';
-import { overlay, PlaybackBuffer } from './playback-buffer.ts';
+import { armFaults, DuplicateSocket, lossesOf, type StreamFault } from './phone-faults.ts';
+import { overlay } from './playback-buffer.ts';
 import { seededRandom } from './seeded-random.ts';
 import { readServerMessage } from './server-message.ts';
 import { frameTimestampMs, StreamMessages } from './stream-messages.ts';
-
-/** The network between carrier and server; nothing given means loopback. Everything is the same for the same seed. */
-export interface NetworkOptions {
-  /** One-way delay of caller audio, ms. */
-  toServerMs?: number;
-  /** One-way delay of agent audio, ms. */
-  fromServerMs?: number;
-  /** Every message is late by a further 0 to this many ms, in order. */
-  jitterMs?: number;
-  /** Now and then each direction holds everything back for so many ms and then delivers it together. Default 0: never. */
-  burstMs?: number;
-  /** Mean time from one such hold to the next, ms. Default 2000. */
-  burstEveryMs?: number;
-  /** Times of the call at which the media socket is lost (1006); the call goes on as its TwiML says. */
-  loseSocketAtMs?: readonly number[];
-  /** For so long nothing passes and neither side notices that the socket was lost. Default 0; tens of seconds happen. */
-  lossNoticedAfterMs?: number;
-  /** Seed of jitter, of bursts and of the first timestamp. Default 1. */
-  seed?: number;
-}
-
-export interface PhoneStreamOptions {
-  clock: Clock;
-  feed: PhoneFeed;
-  /** Where the socket is opened, and the headers of the upgrade. */
-  address: string;
-  headers: Record<string, string>;
-  ids: { accountSid: string; callSid: string; streamSid: string };
-  customParameters: Record<string, string>;
-  caller: PhoneCaller;
-  /** Clock time that counts as 0: the start of the call's first stream. Undefined: this is the first. */
-  zeroMs: number | undefined;
-  /** What earlier streams of the call had played. */
-  playedBytesBefore: number;
-  network: NetworkOptions;
-  keepAudio: boolean;
-  /** False leaves the server waiting for `start` after `connected`. */
-  sendStart: boolean;
-  warn(code: number, reason: string): void;
-}
-
-/** How a stream ended. `upgradeStatus` is the HTTP answer to the upgrade: 101 when the stream came to be. */
-export interface StreamEnd {
-  by: 'phone' | 'server' | 'network';
-  code: number;
-  upgradeStatus: number;
-}
+import type { PhoneStreamOptions, StreamEnd } from './stream-options.ts';
+import { StreamPlayback } from './stream-playback.ts';
 
 /** The other side gets this long to finish the closing handshake. */
 const CLOSE_LIMIT_MS = 2_000;
 const UPGRADE_LIMIT_MS = 5_000;
+/** What a stale socket says: the loudest sample there is, so that it cannot be missed where it must not be heard. */
+const STALE_FRAME = Buffer.alloc(FRAME_BYTES, 0x80);
+const DEFAULT_STALE_MS = 2_000;
 /** The phone refuses larger messages; the carrier's own limit is not documented. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 export class PhoneStream {
-  readonly playback: PlaybackBuffer;
-  /** Resolves when the socket is gone and nothing of the stream is left running. */
+  readonly playback: StreamPlayback;
+  /** Resolves when the carrier is done with the stream, and the call goes on. */
   readonly closed: Promise<StreamEnd>;
+  /** Resolves when nothing of it is left running: later than `closed` only where a fault keeps the socket alive. */
+  readonly gone: Promise<void>;
   framesSent = 0;
   framesLate = 0;
-  mediaReceivedBytes = 0;
-  unplayedBytes = 0;
   /** Clock time that counts as 0; undefined while the first stream of a call is not open. */
   zeroMs: number | undefined;
   /** When the socket was open, and when the stream was over; 0 until then. */
   startMs = 0;
   endMs = 0;
-  firstAudioAtMs: number | undefined;
-  readonly marksReceived: string[] = [];
-  readonly clears: { atMs: number; droppedBytes: number; playedBytesTotal: number }[] = [];
 
   readonly #options: PhoneStreamOptions;
   readonly #clock: Clock;
@@ -92,30 +47,42 @@ export class PhoneStream {
   // Frame 0 holds the sound from here on; captured streams never began at 0.
   readonly #firstTimestampMs: number;
   readonly #sent: { atMs: number; bytes: Buffer }[] = [];
-  #lastFrame: { timestampMs: number; bytes: Buffer } | undefined;
-  readonly #losses: Cancel[] = [];
+  readonly #duplicates: DuplicateSocket[] = [];
+  #lastFrame: { index: number; timestampMs: number; bytes: Buffer } | undefined;
+  #disarm: Cancel = () => {};
   #frames: FrameTimer | undefined;
   #framesToSkip = 0;
-  #cancelEcho: Cancel | undefined;
+  #reads = true;
   #cancelKill: Cancel | undefined;
+  /** Which half of a good end the carrier leaves out. */
+  #leavesOut: 'stop' | 'close' | undefined;
   #endedBy: StreamEnd['by'] | undefined;
+  #told = false;
   #upgradeStatus = 0;
   #settle: (end: StreamEnd) => void = () => {};
+  #vanish: () => void = () => {};
 
   constructor(options: PhoneStreamOptions) {
+    const { clock, feed, keepAudio, playedBytesBefore } = options;
     this.#options = options;
-    this.#clock = options.clock;
-    this.#feed = options.feed;
+    this.#clock = clock;
+    this.#feed = feed;
     this.zeroMs = options.zeroMs;
     const { toServerMs = 0, fromServerMs = 0, seed = 1, ...rest } = options.network;
-    this.#toServer = new Link(this.#clock, { ...rest, delayMs: toServerMs, seed });
-    this.#fromServer = new Link(this.#clock, { ...rest, delayMs: fromServerMs, seed: seed + 1 });
+    this.#toServer = new Link(clock, { ...rest, delayMs: toServerMs, seed });
+    this.#fromServer = new Link(clock, { ...rest, delayMs: fromServerMs, seed: seed + 1 });
     this.#firstTimestampMs = 57 + Math.floor(seededRandom(seed + 2)() * 99);
     this.#messages = new StreamMessages(options.ids);
-    // The result tells of the whole call: what is forgotten would be missing from it as silence.
-    this.playback = new PlaybackBuffer({ keepAudio: options.keepAudio, maxHistoryBytes: Number.POSITIVE_INFINITY });
+    this.playback = new StreamPlayback({
+      ...{ clock, feed, keepAudio, playedBytesBefore },
+      zeroMs: () => this.zeroMs,
+      echo: (name) => this.#echo(name),
+    });
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
+    });
+    this.gone = new Promise((resolve) => {
+      this.#vanish = resolve;
     });
     this.#socket = this.#connect();
   }
@@ -155,14 +122,14 @@ export class PhoneStream {
     if (last) this.#send(this.#messages.media(last.timestampMs, last.bytes, true));
   }
 
-  /** Ends the stream in good order: `stop`, then the closing handshake. */
+  /** Ends the stream in good order: `stop`, then the closing handshake; or with what a fault leaves of it. */
   stop(): void {
     // Of a loss that nobody has noticed yet, no closing handshake is left.
     if (!this.#end('phone')) return this.#endedBy === 'network' ? this.#socket.terminate() : undefined;
-    if (this.#socket.readyState === WebSocket.OPEN) this.#send(this.#messages.stop());
+    if (this.#socket.readyState === WebSocket.OPEN && this.#leavesOut !== 'stop') this.#send(this.#messages.stop());
     this.#toServer.send(() => {
-      this.#socket.close(1000);
-      this.#cancelKill = this.#clock.at(this.#clock.nowMs() + CLOSE_LIMIT_MS, () => this.#socket.terminate());
+      if (this.#leavesOut !== 'close') this.#socket.close(1000);
+      this.#killAfter(CLOSE_LIMIT_MS);
     });
   }
 
@@ -179,14 +146,14 @@ export class PhoneStream {
 
   /** Lays what was heard of the agent on a line, likewise. */
   layAgent(line: Buffer): void {
-    for (const { atMs, bytes } of this.playback.heard(this.endMs))
+    for (const { atMs, bytes } of this.playback.buffer.heard(this.endMs))
       overlay(line, bytes, Math.round(atMs * BYTES_PER_MS));
   }
 
   #connect(): WebSocket {
-    const { address, headers } = this.#options;
+    const { address } = this.#options;
     const socket = new WebSocket(address, {
-      headers: { 'User-Agent': 'Twilio.TmeWs/1.0', ...headers },
+      headers: this.#headers(),
       perMessageDeflate: false,
       handshakeTimeout: UPGRADE_LIMIT_MS,
       maxPayload: MAX_MESSAGE_BYTES,
@@ -214,13 +181,19 @@ export class PhoneStream {
     return socket;
   }
 
+  #headers(): Record<string, string> {
+    return { 'User-Agent': 'Twilio.TmeWs/1.0', ...this.#options.headers };
+  }
+
   #opened(): void {
     this.#upgradeStatus = 101;
     if (this.#endedBy) return;
     const startMs = this.#clock.nowMs();
     this.zeroMs ??= startMs;
     this.startMs = this.#inCall(startMs);
-    this.#armLosses(this.zeroMs);
+    const faults = [...this.#options.faults, ...lossesOf(this.#options.network)];
+    const armed = { faults, zeroMs: this.zeroMs, startMs: this.startMs };
+    this.#disarm = armFaults(this.#clock, armed, (fault) => this.strike(fault));
     this.#send(this.#messages.connected());
     if (!this.#options.sendStart) return;
     this.#send(this.#messages.start(this.#options.customParameters));
@@ -231,17 +204,60 @@ export class PhoneStream {
     this.#feed.emit('streaming', { callSid: this.#options.ids.callSid, streamSid: this.#options.ids.streamSid });
   }
 
-  #armLosses(zeroMs: number): void {
-    for (const atMs of this.#options.network.loseSocketAtMs ?? [])
-      if (atMs >= this.startMs) this.#losses.push(this.#clock.at(zeroMs + atMs, () => this.#loseUnnoticed()));
+  /** Lets a fault happen now. */
+  strike(fault: StreamFault): void {
+    switch (fault.kind) {
+      case 'socket_lost':
+        return this.drop();
+      case 'half_open':
+        this.#lose();
+        this.#socket.pause();
+        if (fault.noticedAfterMs !== undefined) this.#killAfter(fault.noticedAfterMs);
+        return;
+      case 'stops_reading':
+        this.#reads = false;
+        return this.#socket.pause();
+      case 'stop_without_close':
+        this.#leavesOut = 'close';
+        return this.#options.hangUp();
+      case 'close_without_stop':
+        this.#leavesOut = 'stop';
+        return this.#options.hangUp();
+      case 'duplicate_socket':
+        return this.#openDuplicate();
+      case 'stale_socket':
+        return this.#goStale(fault.forMs ?? DEFAULT_STALE_MS);
+      case 'update':
+        return this.#options.update(fault.update);
+      default:
+        fault satisfies never;
+    }
   }
 
-  #loseUnnoticed(): void {
-    const { lossNoticedAfterMs = 0 } = this.#options.network;
+  #openDuplicate(): void {
+    const { address, ids, customParameters, duplicated } = this.#options;
+    const messages = new StreamMessages(ids);
+    const greeting = [messages.connected(), messages.start(customParameters)];
+    const duplicate = new DuplicateSocket(address, this.#headers(), greeting);
+    this.#duplicates.push(duplicate);
+    void duplicate.gone.then(duplicated);
+  }
+
+  /** For the carrier the stream is over; its socket goes on for a while. */
+  #goStale(forMs: number): void {
+    const lastIndex = this.#lastFrame?.index ?? 0;
     this.#lose();
-    const noticedMs = this.#clock.nowMs() + lossNoticedAfterMs;
-    if (lossNoticedAfterMs > 0) this.#cancelKill = this.#clock.at(noticedMs, () => this.#socket.terminate());
-    else this.#socket.terminate();
+    this.#tellEnd(1006);
+    this.#frames = new FrameTimer(this.#clock, this.#clock.nowMs(), (index) => {
+      const timestampMs = frameTimestampMs(this.#firstTimestampMs, lastIndex + 1 + index);
+      this.#send(this.#messages.media(timestampMs, STALE_FRAME));
+    });
+    this.#killAfter(forMs);
+  }
+
+  #killAfter(ms: number): void {
+    this.#cancelKill?.();
+    this.#cancelKill = this.#clock.at(this.#clock.nowMs() + ms, () => this.#socket.terminate());
   }
 
   #lose(): void {
@@ -250,9 +266,10 @@ export class PhoneStream {
 
   #frame(index: number, lateMs: number): void {
     const { caller, keepAudio, playedBytesBefore } = this.#options;
+    const { buffer } = this.playback;
     const untilMs = caller.frameEndMs;
-    const heardBytes = playedBytesBefore + this.playback.playedBytes(untilMs);
-    caller.perform({ spurt: this.playback.talkSpurt(untilMs), heardMs: bytesToMs(heardBytes) });
+    const heardBytes = playedBytesBefore + buffer.playedBytes(untilMs);
+    caller.perform({ spurt: buffer.talkSpurt(untilMs), heardMs: bytesToMs(heardBytes) });
     if (this.#endedBy) return;
     const bytes = caller.takeFrame();
     if (this.#framesToSkip > 0) {
@@ -260,7 +277,7 @@ export class PhoneStream {
       return;
     }
     const timestampMs = frameTimestampMs(this.#firstTimestampMs, index);
-    this.#lastFrame = { timestampMs, bytes };
+    this.#lastFrame = { index, timestampMs, bytes };
     this.#send(this.#messages.media(timestampMs, bytes));
     this.framesSent++;
     if (lateMs > FRAME_MS) this.framesLate++;
@@ -268,60 +285,16 @@ export class PhoneStream {
   }
 
   #receive(data: Buffer, binary: boolean, atMs: number): void {
-    if (this.#endedBy) return;
+    // A paused socket gives up what it holds when it is closed.
+    if (this.#endedBy || !this.#reads) return;
     const message = readServerMessage(data, binary, this.#options.ids.streamSid);
-    if ('code' in message) return this.#options.warn(message.code, message.reason);
-    // Marks that fell due before this message must go back first, even if their timer is late.
-    this.#echoDue(atMs);
-    switch (message.event) {
-      case 'media':
-        return this.#play(atMs, message.bytes);
-      case 'mark':
-        this.marksReceived.push(message.name);
-        this.playback.mark(atMs, message.name);
-        this.#feed.emit('mark', { atMs, name: message.name });
-        return this.#echoDue(atMs);
-      case 'clear':
-        return this.#clear(atMs);
-      default:
-        message satisfies never;
-    }
-  }
-
-  #play(atMs: number, bytes: Buffer): void {
-    this.mediaReceivedBytes += bytes.length;
-    this.playback.push(atMs, bytes);
-    this.#feed.emit('media', { atMs, bytes });
-    if (this.firstAudioAtMs !== undefined) return;
-    this.firstAudioAtMs = atMs;
-    this.#feed.emit('firstAudio', { atMs });
-  }
-
-  #clear(atMs: number): void {
-    const { marks, droppedBytes, playedBytesTotal } = this.playback.clear(atMs);
-    const clear = { atMs, droppedBytes, playedBytesTotal: this.#options.playedBytesBefore + playedBytesTotal };
-    this.clears.push(clear);
-    this.#feed.emit('clear', clear);
-    for (const name of marks) this.#echo(name);
-    this.#armEcho();
-  }
-
-  #echoDue(atMs: number): void {
-    for (const name of this.playback.takeDueMarks(atMs)) this.#echo(name);
-    this.#armEcho();
+    if ('code' in message) this.#options.warn(message.code, message.reason);
+    else this.playback.take(message, atMs);
   }
 
   #echo(name: string): void {
     this.#send(this.#messages.mark(name));
     this.#feed.emit('echo', { atMs: this.nowMs, name });
-  }
-
-  #armEcho(): void {
-    this.#cancelEcho?.();
-    this.#cancelEcho = undefined;
-    const dueMs = this.playback.nextMarkDueMs;
-    if (dueMs === undefined || this.zeroMs === undefined) return;
-    this.#cancelEcho = this.#clock.at(this.zeroMs + dueMs, () => this.#echoDue(this.nowMs));
   }
 
   #send(text: string): void {
@@ -341,20 +314,28 @@ export class PhoneStream {
     if (this.#endedBy) return false;
     this.#endedBy = by;
     this.#frames?.stop();
-    this.#cancelEcho?.();
-    for (const cancel of this.#losses) cancel();
+    this.#disarm();
     this.endMs = this.nowMs;
-    this.unplayedBytes = this.playback.clear(this.endMs).droppedBytes;
+    this.playback.end(this.endMs);
     return true;
   }
 
   #closed(code: number): void {
     this.#end('server');
+    this.#frames?.stop();
     this.#cancelKill?.();
     this.#toServer.close();
     this.#fromServer.close();
-    const end = { by: this.#endedBy ?? 'server', code, upgradeStatus: this.#upgradeStatus };
-    this.#feed.emit('closed', { by: end.by, code });
-    this.#settle(end);
+    this.#tellEnd(code);
+    for (const duplicate of this.#duplicates) duplicate.close();
+    void Promise.all(this.#duplicates.map(({ gone }) => gone)).then(() => this.#vanish());
+  }
+
+  #tellEnd(code: number): void {
+    if (this.#told) return;
+    this.#told = true;
+    const by = this.#endedBy ?? 'server';
+    this.#feed.emit('closed', { by, code });
+    this.#settle({ by, code, upgradeStatus: this.#upgradeStatus });
   }
 }

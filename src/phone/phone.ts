@@ -8,6 +8,7 @@ import type { Utterance } from './caller-line.ts';
 import { silentCaller } from './caller-track.ts';
 import { PhoneCaller } from './phone-caller.ts';
 import { type PhoneEvents, PhoneFeed, type WaitOptions } from './phone-events.ts';
+import type { StreamFault } from './phone-faults.ts';
 import { PhoneLine } from './phone-line.ts';
 import type { CallUpdate, PhoneOptions } from './phone-options.ts';
 import { PhoneRequests, type TwimlDocument } from './phone-requests.ts';
@@ -181,6 +182,11 @@ export class PhoneCall {
     this.#streaming().duplicateFrame();
   }
 
+  /** Lets a fault of the carrier's side happen to the stream that runs now. */
+  strike(fault: StreamFault): void {
+    this.#streaming().strike(fault);
+  }
+
   /** Loses the media stream's connection (1006); the call goes on as the TwiML says. */
   dropSocket(): void {
     this.#streaming().drop();
@@ -256,11 +262,13 @@ export class PhoneCall {
         caller: this.#caller,
         identity: this.#call,
         socketOrigin,
+        over: this.#hangUp.signal,
         exchanged: (exchange) => this.#exchanged(exchange),
+        hangUp: () => this.hangUp(),
+        update: (update) => this.update(update),
       },
       requests: this.#requests,
       origin: this.#origin,
-      over: this.#hangUp.signal,
       rejected: (status) => {
         this.#callStatus = status;
       },

@@ -13,6 +13,8 @@ import { API_VERSION, ApiError, callResource, pageOf, type RegisteredCall } from
 export interface ApiFaults {
   /** Refused with 429 and code 20429; not carried out. */
   tooMany?: number;
+  /** Seconds to wait that such a refusal names. Default: it names none. */
+  retryAfterSeconds?: number;
   /** Refused with 500; not carried out. */
   serverError?: number;
   /** Carried out after `slowMs`. */
@@ -127,6 +129,8 @@ export class TwilioApi {
       if (!(error instanceof ApiError)) throw error;
       const { status, code, message } = error;
       asked.code = code;
+      const { retryAfterSeconds } = this.#options.faults ?? {};
+      if (status === 429 && retryAfterSeconds !== undefined) response.setHeader('Retry-After', `${retryAfterSeconds}`);
       this.#answer(asked, response, status, { code, message, more_info: `${MORE_INFO}${code}`, status });
     }
   }

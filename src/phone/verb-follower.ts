@@ -12,8 +12,6 @@ export interface VerbFollowerOptions {
   call: ConnectCall;
   requests: PhoneRequests;
   origin: Origin;
-  /** Aborted when the call is over, whoever ended it. */
-  over: AbortSignal;
   /** The call was turned away instead of answered. */
   rejected(status: 'busy' | 'no-answer'): void;
   /** The end of the call waits for this. */
@@ -52,7 +50,7 @@ export class VerbFollower {
   async follow(first: TwimlDocument | undefined): Promise<void> {
     let document = first;
     let base = this.#options.origin.resolve('/').href;
-    for (let i = 0; !this.#options.over.aborted && (document || this.#update); i++) {
+    for (let i = 0; !this.#options.call.over.aborted && (document || this.#update); i++) {
       if (i === MAX_DOCUMENTS) return this.#options.warn(11215, 'too many redirects');
       base = document?.url ?? base;
       if (this.#update) document = await this.#takeUpdate(base);
@@ -98,7 +96,7 @@ export class VerbFollower {
   }
 
   #signal(): AbortSignal {
-    return AbortSignal.any([this.#options.over, this.#takeOver.signal]);
+    return AbortSignal.any([this.#options.call.over, this.#takeOver.signal]);
   }
 
   #scene(base: string): VerbScene {

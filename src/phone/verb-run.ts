@@ -1,9 +1,10 @@
-// Carries out one verb and says where the call goes from there. Verbs that are not named here (Record, Enqueue, Start,
-// Stop and the like) are listed and take no time: the phone judges voice agents, and none of these speaks to one.
+// Carries out one verb and says where the call goes from there. Verbs that are not named here (Enqueue, Start, Stop
+// and the like) are listed and take no time: the phone judges voice agents, and none of these speaks to one.
 import { type ConnectCall, connect } from './phone-connect.ts';
 import type { TwimlElement } from './twiml-reader.ts';
 import { dial } from './verb-dial.ts';
 import { gather } from './verb-gather.ts';
+import { record } from './verb-record.ts';
 import type { VerbScene } from './verb-scene.ts';
 import { pause, play, say } from './verb-sound.ts';
 
@@ -36,6 +37,10 @@ export async function carryOut(
     case 'Gather': {
       const pressed = await gather(scene, verb);
       return pressed && next(pressed, action ?? base);
+    }
+    case 'Record': {
+      const recorded = await record(scene, verb, base, call);
+      return recorded && next(recorded, action ?? base);
     }
     case 'Say':
       await say(scene, verb);

@@ -101,11 +101,17 @@ export class VerbScene {
     });
   }
 
+  /** How much of a speaking carrier's time has passed since a time of the clock; 0 where it takes none. */
+  passedMs(sinceMs: number): number {
+    const { clock, pace } = this.#options;
+    return Number.isFinite(pace) ? (clock.nowMs() - sinceMs) * pace : 0;
+  }
+
   /** Lets the caller hear something for `ms`; `audio` is its sound in PCMU where it is known. */
   async announce(verb: string, about: string, ms: number, audio?: Uint8Array): Promise<void> {
     const { clock, line, feed } = this.#options;
     const fromMs = clock.nowMs();
     await this.wait(ms);
-    feed.emit('announced', line.announce({ verb, about, fromMs, toMs: clock.nowMs(), audio }));
+    feed.emit('announced', line.announce({ verb, about, fromMs, toMs: clock.nowMs(), spokenMs: ms, audio }));
   }
 }

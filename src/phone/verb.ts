@@ -15,6 +15,17 @@ export interface Announcement {
   durationMs: number;
 }
 
+/** What the caller said to the carrier itself. */
+export interface CallerRecording {
+  /** As the action of the Record was told. */
+  url: string;
+  /** Where the recording starts: after the beep. */
+  atMs: number;
+  durationMs: number;
+  /** PCMU, silence at both ends included. */
+  bytes: Buffer;
+}
+
 /** What a verb is about. The address of a media stream is left out: its last part is a secret. */
 export function aboutVerb(verb: TwimlElement): string {
   const { name, attributes, children, text } = verb;
@@ -37,6 +48,8 @@ export function aboutVerb(verb: TwimlElement): string {
       return children.map((noun) => noun.name).join(', ');
     case 'Pause':
       return `${attributes['length'] ?? '1'} s`;
+    case 'Record':
+      return attributes['maxLength'] === undefined ? '' : `at most ${attributes['maxLength']} s`;
     case 'Reject':
       return attributes['reason'] ?? 'rejected';
     default:

@@ -8,7 +8,9 @@ export interface TwilioCounters {
   message(direction: 'in' | 'out', kind: string): void;
   /** A webhook answered, by route and HTTP status. */
   webhook(route: string, status: number): void;
+  /** An order by REST (`redirect`, `hang_up`) came to its end: `done`, `gone` or `failed`. */
+  ordered(order: string, outcome: string): void;
 }
 
 /** Counts nothing. */
-export const noCounters: TwilioCounters = { refused() {}, message() {}, webhook() {} };
+export const noCounters: TwilioCounters = { refused() {}, message() {}, webhook() {}, ordered() {} };

@@ -3,7 +3,7 @@
 // Parameters: Twilio's "TwiML Voice: request parameters" and status callback pages, as of 2026-11.
 import type { IncomingHttpHeaders } from 'node:http';
 import { TrunklineError } from '../../errors.ts';
-import type { CallStatus, IncomingCall, Party } from '../carrier.ts';
+import type { CallStatus, IncomingCall, Party, StreamStatus, VoicemailMessage } from '../carrier.ts';
 import type { Form } from './signature.ts';
 
 /** The name under which this adapter's calls are known to the intake. */
@@ -33,6 +33,13 @@ const WITHHELD_DIGITS = new Set([
   '7378742833', // RESTRICTED
   '8656696', // UNKNOWN
   '86282452253', // UNAVAILABLE
+]);
+
+const STREAM_SID = /^MZ[0-9a-f]{32}$/i;
+const STREAM_EVENTS = new Map<string, StreamStatus['event']>([
+  ['stream-started', 'started'],
+  ['stream-stopped', 'stopped'],
+  ['stream-error', 'failed'],
 ]);
 
 /** The states a call never leaves. */
@@ -73,6 +80,43 @@ export function parseCallStatus(form: Form): CallStatus {
     durationSeconds: parseCount(field(form, 'CallDuration')),
     sequence: parseCount(field(form, 'SequenceNumber')),
   };
+}
+
+/** Whether any call webhook says that the call has ended. */
+export const isOver = (form: Form): boolean => FINAL_STATUSES.has(field(form, 'CallStatus'));
+
+/** How a Dial ended, where one has: a conversation, or nobody having answered. */
+export function parseDialled(form: Form): 'answered' | 'unanswered' | null {
+  const status = field(form, 'DialCallStatus');
+  if (status === '') return null;
+  return status === 'completed' || status === 'answered' ? 'answered' : 'unanswered';
+}
+
+/** Whether a status callback is about a media stream and not about a call: both come to the same URL. */
+export const isStreamStatus = (form: Form): boolean =>
+  field(form, 'CallStatus') === '' && (field(form, 'StreamSid') !== '' || field(form, 'StreamEvent') !== '');
+
+/** A stream's status callback; null for an event that we do not know, which Twilio may add at any time. */
+export function parseStreamStatus(form: Form): StreamStatus | null {
+  const carrierCallId = parseCallSid(form);
+  const streamId = field(form, 'StreamSid');
+  if (!STREAM_SID.test(streamId)) throw new TrunklineError('TRK_BAD_WEBHOOK', 'StreamSid is missing or ill-formed');
+  const event = STREAM_EVENTS.get(field(form, 'StreamEvent'));
+  if (event === undefined) return null;
+  // A sentence with the number of the error in it, or the number alone; the sentence is not ours to keep.
+  const error = event === 'failed' ? (/\b\d{5}\b/.exec(field(form, 'StreamError'))?.[0] ?? 'unknown') : null;
+  return { carrierCallId, streamId, event, error };
+}
+
+/**
+ * What the action of a Record is told; null when the form is not one of a Record. The message is null where the recording
+ * cannot be had. When the caller hung up, `Digits` is the word `hangup`: the message is kept all the same.
+ */
+export function parseVoicemail(form: Form): { message: VoicemailMessage | null } | null {
+  const url = field(form, 'RecordingUrl');
+  if (url === '' && field(form, 'RecordingSid') === '') return null;
+  if (url.length > MAX_URI_LENGTH || !URL.canParse(url) || !/^https?:\/\//i.test(url)) return { message: null };
+  return { message: { url, seconds: parseCount(field(form, 'RecordingDuration')) ?? 0 } };
 }
 
 /** `From` or `To`: a number, a SIP URI, a client of the Voice SDK, or a word for "not shown". */

@@ -15,6 +15,10 @@ export interface TwilioLegOptions {
   wire: LegWire;
   streamSid: string;
   counters: TwilioCounters;
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** When anything last came from Twilio. */
+  heardAtMs(): number;
   /** Bytes that may wait unsent; beyond them Twilio has stopped reading. Default 256 KiB: half a minute of audio. */
   maxBufferedBytes?: number;
   /** The call is done with the media: end the socket, then `leg.end`. */
@@ -49,6 +53,8 @@ export class TwilioLeg implements CarrierLeg {
   readonly #echoesToSwallow = new Map<string, number>();
   #open = true;
   #ended = false;
+  /** When the marks that are out began to wait, or the latest came back. */
+  #marksWaitSinceMs = 0;
   /** Where events go; until `bind` they wait. */
   #sink: ((event: LegEvent) => void) | null = null;
   #early: LegEvent[] = [];
@@ -57,6 +63,10 @@ export class TwilioLeg implements CarrierLeg {
     this.#options = options;
     this.#print = streamPrinter(options.streamSid);
     this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
+  }
+
+  get silentMs(): number {
+    return Math.round(this.#options.nowMs() - this.#options.heardAtMs());
   }
 
   play(chunk: AudioChunk): void {
@@ -68,6 +78,7 @@ export class TwilioLeg implements CarrierLeg {
 
   mark(name: string): void {
     if (!this.#open) return this.report({ type: 'leg.mark_settled', mark: name, outcome: 'dropped' });
+    if (this.#marksOut.size === 0) this.#marksWaitSinceMs = this.#options.nowMs();
     if (this.#marksOut.size >= MAX_MARKS_OUT) this.#dropOldestMark();
     add(this.#marksOut, name, 1);
     this.#send('mark', this.#print.mark(name));
@@ -108,8 +119,14 @@ export class TwilioLeg implements CarrierLeg {
     else this.#sink(event);
   }
 
+  /** How long marks have been out since the last of them came back; 0 while none is out. */
+  get marksWaitMs(): number {
+    return this.#marksOut.size === 0 ? 0 : this.#options.nowMs() - this.#marksWaitSinceMs;
+  }
+
   /** Twilio echoed a mark. */
   markReturned(name: string): 'played' | 'swallowed' | 'unknown' {
+    this.#marksWaitSinceMs = this.#options.nowMs();
     if (remove(this.#echoesToSwallow, name)) return 'swallowed';
     if (!this.#marksOut.has(name)) return 'unknown';
     // Echoes come in order: what was sent before this one and never came back has been played too.
@@ -127,9 +144,11 @@ export class TwilioLeg implements CarrierLeg {
 
   /** The media is over, whoever ended it: marks still out are dropped, then `leg.closed`. Idempotent. */
   end(cause: LegCloseCause, detail: string): void {
+    // One that does not read may still send: what tells is the mark that did not come.
+    const silentMs = cause === 'socket_lost' ? this.silentMs : cause === 'stopped_reading' ? this.marksWaitMs : 0;
     this.#open = false;
     this.#settleAll();
-    this.report({ type: 'leg.closed', cause, detail });
+    this.report({ type: 'leg.closed', cause, detail, ...(silentMs > 0 ? { silentMs } : {}) });
   }
 
   /** False when nothing was sent because the leg is closed, or closed over it. */

@@ -4,11 +4,11 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
-import type { CallIntake, MediaClaim } from '../carrier.ts';
+import type { CallIntake, MediaClaim, Peers } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
 import { MediaSocket } from './media-socket.ts';
 import type { SignatureCheck } from './signature.ts';
-import { upgradeGate } from './upgrade-gate.ts';
+import { type TakeAway, upgradeGate } from './upgrade-gate.ts';
 
 export interface MediaRouteOptions {
   intake: CallIntake;
@@ -20,6 +20,8 @@ export interface MediaRouteOptions {
   clock: Clock;
   startDeadlineMs: number | undefined;
   drained: (() => Promise<void>) | undefined;
+  peers: Peers | null;
+  hold: (callId: string, close: () => void) => () => void;
 }
 
 /** A media frame is some 400 bytes; `start` with many parameters stays under this too. Beyond it `ws` closes with 1009. */
@@ -30,10 +32,10 @@ const GOING_AWAY = 1001;
 
 /** Registers the websocket plugin and the media route. */
 export async function mediaRoute(app: FastifyInstance, options: MediaRouteOptions): Promise<void> {
-  const { intake, mediaPathPrefix, counters, log, clock, accountSid, startDeadlineMs } = options;
+  const { intake, mediaPathPrefix, counters, log, clock, accountSid, startDeadlineMs, peers } = options;
   /** Tokens taken whose socket has not been accepted yet. */
   const claims = new WeakMap<FastifyRequest, MediaClaim>();
-  const gate = upgradeGate(app.server, mediaPathPrefix);
+  const gate = upgradeGate(app.server, mediaPathPrefix, peers === null ? null : toItsOwner(peers, options.signature));
   app.addHook('onClose', (_app, done) => {
     gate.remove();
     done();
@@ -60,25 +62,30 @@ export async function mediaRoute(app: FastifyInstance, options: MediaRouteOption
     },
   });
 
-  function mayUpgrade(request: FastifyRequest<{ Params: { token: string } }>, reply: FastifyReply, done: () => void) {
-    if (!request.ws) return void reply.code(426).header('upgrade', 'websocket').send();
+  async function mayUpgrade(
+    request: FastifyRequest<{ Params: { token: string } }>,
+    reply: FastifyReply,
+  ): Promise<FastifyReply | undefined> {
+    if (!request.ws) return reply.code(426).header('upgrade', 'websocket').send();
     const given = request.headers['x-twilio-signature'];
     if (given === undefined) return refuse(request, reply, 'signature_missing');
     if (!options.signature.upgrade(request.originalUrl, given)) return refuse(request, reply, 'signature_wrong');
-    const claim = intake.claim(request.params.token);
+    const claim = await intake.claim(request.params.token);
     if (typeof claim === 'string') return refuse(request, reply, `token_${claim}`);
     claims.set(request, claim);
     // The handshake may yet fail, by its own headers or by the network, and then nobody else speaks for the call.
-    request.raw.socket.once('close', () => {
+    const lost = (): void => {
       if (claims.delete(request)) intake.abandon(claim, 'never_started', 'the upgrade was not completed');
-    });
-    done();
+    };
+    if (request.raw.socket.destroyed) lost();
+    else request.raw.socket.once('close', lost);
+    return undefined;
   }
 
-  function refuse(request: FastifyRequest, reply: FastifyReply, reason: string): void {
+  function refuse(request: FastifyRequest, reply: FastifyReply, reason: string): FastifyReply {
     counters.refused('media', reason);
     log.warn({ reason, remote: request.ip }, 'media socket refused');
-    void reply.code(403).header('cache-control', 'no-store').send();
+    return reply.code(403).header('cache-control', 'no-store').send();
   }
 
   app.get<{ Params: { token: string } }>(
@@ -89,7 +96,19 @@ export async function mediaRoute(app: FastifyInstance, options: MediaRouteOption
       const claim = claims.get(request);
       if (claim === undefined) return socket.terminate();
       claims.delete(request);
+      socket.once(
+        'close',
+        options.hold(claim.callId, () => socket.terminate()),
+      );
       new MediaSocket(socket, { claim, intake, accountSid, clock, log, counters, remote: request.ip, startDeadlineMs });
     },
   );
+}
+
+/** A socket whose token another of our processes made goes there. Strangers get no further than the signature. */
+function toItsOwner(peers: Peers, signature: SignatureCheck): TakeAway {
+  return async (token, request, socket, head) =>
+    !peers.isPeer(socket) &&
+    signature.upgrade(request.url ?? '', request.headers['x-twilio-signature']) &&
+    (await peers.handOver(token, request, socket, head));
 }

@@ -6,7 +6,9 @@ import type { Cancel, Clock } from '../../clock.ts';
 import type { CallIntake, LegCloseCause, MediaClaim } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
 import { TwilioLeg } from './leg.ts';
+import { watchLiveness } from './liveness.ts';
 import { parseStreamMessage, type StreamMessage } from './messages.ts';
+import { explainClose } from './stream-codes.ts';
 
 /** What a socket needs of a log; refusals and faults are `warn`, bugs of ours `error`. */
 export interface MediaLog {
@@ -63,7 +65,9 @@ export class MediaSocket {
   #phase: Phase;
   #forgiven = 0;
   #tokens = MESSAGE_BURST;
+  /** When the latest message or control frame came. */
   #tokensAtMs: number;
+  #stopWatching: Cancel = () => {};
 
   /** Attaches its handlers before it returns: a handler that comes later misses `connected` and `start`. */
   constructor(socket: WebSocket, options: MediaSocketOptions) {
@@ -76,6 +80,7 @@ export class MediaSocket {
     this.#phase = { name: 'waiting', cancelDeadline: clock.at(deadlineAtMs, () => this.#guard(onDeadline)) };
     socket.on('message', (data, isBinary) => this.#guardedMessage(data, isBinary));
     socket.on('ping', () => this.#guard(() => this.#withinRate()));
+    socket.on('pong', () => this.#guard(() => this.#withinRate()));
     socket.on('error', (error) => this.#guard(() => this.#onError(error)));
     socket.on('close', (code) => this.#guard(() => this.#onClose(code)));
   }
@@ -132,7 +137,7 @@ export class MediaSocket {
   }
 
   #start(start: Extract<StreamMessage, { kind: 'start' }>): void {
-    const { claim, intake, accountSid, counters } = this.#options;
+    const { claim, intake, accountSid, counters, clock } = this.#options;
     // The token was bound to a call when its TwiML was written; another call's stream has no business here.
     if (start.callSid !== claim.carrierCallId) return this.#fault(VIOLATION, 'start names another call', POLICY);
     if (accountSid !== null && start.accountSid !== accountSid) {
@@ -144,6 +149,8 @@ export class MediaSocket {
       wire: this.#socket,
       streamSid: start.streamSid,
       counters,
+      nowMs: () => clock.nowMs(),
+      heardAtMs: () => this.#tokensAtMs,
       onCloseAsked: () => this.#close(leg, NORMAL, 'closed by the call'),
       onStoppedReading: () => {
         this.#end('stopped_reading', `${this.#socket.bufferedAmount} bytes unsent`, null);
@@ -151,6 +158,17 @@ export class MediaSocket {
       },
     });
     this.#phase = { name: 'streaming', leg, streamSid: start.streamSid };
+    this.#stopWatching = watchLiveness({
+      clock,
+      heardAtMs: () => this.#tokensAtMs,
+      marksWaitMs: () => leg.marksWaitMs,
+      ping: () => this.#guard(() => this.#socket.ping()),
+      dead: (cause, detail) =>
+        this.#guard(() => {
+          this.#fault(cause, detail, null);
+          this.#socket.terminate();
+        }),
+    });
     const sink = intake.attach(claim, leg);
     if (sink !== null) return leg.bind(sink);
     this.#end('socket_lost', 'the call is gone', NORMAL);
@@ -166,12 +184,13 @@ export class MediaSocket {
   #onClose(code: number): void {
     const phase = this.#phase;
     this.#phase = { name: 'closed' };
+    this.#stopWatching();
     switch (phase.name) {
       case 'waiting':
         phase.cancelDeadline();
-        return this.#abandon('never_started', `closed with ${code} before start`);
+        return this.#abandon('never_started', `closed before start with ${explainClose(code)}`);
       case 'streaming':
-        return phase.leg.end('socket_lost', `closed with ${code}`);
+        return phase.leg.end('socket_lost', `closed with ${explainClose(code)}`);
       case 'closing':
         phase.cancelTerminate();
         return phase.leg?.end('closed_by_us', 'closed by the call');
@@ -206,6 +225,7 @@ export class MediaSocket {
   /** Sends the close frame unless `code` is null, and tears the socket down if it is not gone within the deadline. */
   #close(leg: TwilioLeg | null, code: number | null, reason: string): void {
     const { clock } = this.#options;
+    this.#stopWatching();
     const cancelTerminate = clock.at(clock.nowMs() + CLOSE_DEADLINE_MS, () => this.#socket.terminate());
     this.#phase = { name: 'closing', leg, cancelTerminate };
     if (code !== null) this.#socket.close(code, reason);

@@ -3,12 +3,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
-import type { CallIntake } from '../carrier.ts';
+import type { CallIntake, Peers } from '../carrier.ts';
 import { noCounters, type TwilioCounters } from './counters.ts';
 import { mediaRoute } from './media-route.ts';
 import { parsePublicUrl } from './public-url.ts';
 import { signatureCheck } from './signature.ts';
-import { loadTwiml } from './twiml.ts';
+import { loadTwiml, MEDIA_PATH_PREFIX, twimlUrls } from './twiml.ts';
 import { webhooks } from './webhooks.ts';
 
 export interface TwilioCarrierOptions {
@@ -32,15 +32,20 @@ export interface TwilioCarrierOptions {
    * `app.close()`, since Fastify answers 503 to /voice/next from then on; this keeps calls alive where it did not.
    */
   drained?: () => Promise<void>;
+  /** Our other processes that serve the same calls. Default: there are none. */
+  peers?: Peers | null;
+  /** Notes an open media socket of a call until the result is called; `close` ends it. Default: nobody notes it. */
+  hold?: (callId: string, close: () => void) => () => void;
 }
 
 /** POST /voice, /voice/next, /voice/status and GET /media/:token; throws TRK_CONFIG for a bad URL or TwiML document. */
 export async function twilioCarrier(app: FastifyInstance, options: TwilioCarrierOptions): Promise<void> {
-  const { intake, accountSid, log, clock, startDeadlineMs, drained } = options;
-  const { counters = noCounters, mediaPathPrefix = '/media' } = options;
+  const { intake, accountSid, log, clock, startDeadlineMs, drained, peers = null } = options;
+  const { hold = () => () => {} } = options;
+  const { counters = noCounters, mediaPathPrefix = MEDIA_PATH_PREFIX } = options;
   const url = parsePublicUrl(options.publicUrl);
   const signature = signatureCheck(url, options.authToken);
-  const shared = { intake, accountSid, signature, mediaPathPrefix, log, counters };
-  await app.register(webhooks, { ...shared, url, twiml: loadTwiml() });
-  await app.register(mediaRoute, { ...shared, clock, startDeadlineMs, drained });
+  const shared = { intake, accountSid, signature, log, counters, peers };
+  await app.register(webhooks, { ...shared, twiml: loadTwiml(twimlUrls(url, mediaPathPrefix)) });
+  await app.register(mediaRoute, { ...shared, mediaPathPrefix, clock, startDeadlineMs, drained, hold });
 }

@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { TrunklineError } from '../../errors.ts';
 import type { NextStep } from '../carrier.ts';
+import type { PublicUrl } from './public-url.ts';
 
 /** The answers that Twilio gets, as text of type text/xml. */
 export interface Twiml {
-  /** Lets a call in. Facts that do not fit Twilio's limit are left out. */
-  connect(urls: { nextUrl: string; streamUrl: string }, facts: Record<string, string>): string;
+  /** Lets a call in: its media stream opens under `token`. Facts that do not fit Twilio's limit are left out. */
+  connect(token: string, facts: Record<string, string>): string;
   /** A step for a call that nobody has answered yet. */
   first(step: NextStep): string;
   /** A step for a call after its media: a busy signal is no longer possible there and becomes a hang-up. */
@@ -16,21 +17,44 @@ export interface Twiml {
   hangUp: string;
 }
 
+/** Where Twilio finds us, as the documents say it. */
+export interface TwimlUrls {
+  /** Asked after a stream and after a message: POST /voice/next. */
+  next: string;
+  /** Told what becomes of a stream: POST /voice/status. */
+  status: string;
+  /** The media socket's URL, up to its token. */
+  stream: string;
+}
+
+/** Path of the media socket before its token, unless told otherwise. */
+export const MEDIA_PATH_PREFIX = '/media';
+
+/** The URLs under one public origin. */
+export const twimlUrls = ({ http, ws }: PublicUrl, mediaPathPrefix = MEDIA_PATH_PREFIX): TwimlUrls => ({
+  next: `${http}/voice/next`,
+  status: `${http}/voice/status`,
+  stream: `${ws}${mediaPathPrefix}/`,
+});
+
 /** Name and value of a parameter together stay under 500 characters (docs, TwiML Stream). */
 const MAX_PARAMETER_LENGTH = 499;
 /** REST allows 99; for TwiML no number is documented. */
 const MAX_PARAMETERS = 50;
 /** Spoken text beyond this is cut: the documented bound of Say is 4096 characters. */
 const MAX_SAY_LENGTH = 4000;
+/** Record takes no more than four hours. */
+const MAX_RECORD_SECONDS = 14_400;
 
 const REPOSITORY_TWIML = new URL('../../../twiml/', import.meta.url);
 
 /** Reads the documents; throws TRK_CONFIG naming the file when one is missing or asks for what is not given. */
-export function loadTwiml(folder: URL = REPOSITORY_TWIML): Twiml {
-  const connect = loadConnect(folder);
+export function loadTwiml(urls: TwimlUrls, folder: URL = REPOSITORY_TWIML): Twiml {
+  const connect = loadConnect(urls, folder);
+  const voicemail = loadTemplate(folder, 'voicemail.xml', ['text', 'nextUrl', 'maxSeconds']);
   const say = loadTemplate(folder, 'say-and-hang-up.xml', ['text']);
-  const forward = loadTemplate(folder, 'forward.xml', ['to']);
-  const forwardSip = loadTemplate(folder, 'forward-sip.xml', ['to']);
+  const forward = loadTemplate(folder, 'forward.xml', ['to', 'nextUrl']);
+  const forwardSip = loadTemplate(folder, 'forward-sip.xml', ['to', 'nextUrl']);
   const hangUp = loadTemplate(folder, 'hang-up.xml', [])({});
   const rejectBusy = loadTemplate(folder, 'reject-busy.xml', [])({});
 
@@ -43,7 +67,13 @@ export function loadTwiml(folder: URL = REPOSITORY_TWIML): Twiml {
       case 'say_and_hang_up':
         return say({ text: next.text.slice(0, MAX_SAY_LENGTH) });
       case 'forward':
-        return /^sips?:/i.test(next.to) ? forwardSip({ to: next.to }) : forward({ to: next.to });
+        return (/^sips?:/i.test(next.to) ? forwardSip : forward)({ to: next.to, nextUrl: urls.next });
+      case 'voicemail': {
+        const maxSeconds = String(Math.min(Math.max(1, Math.ceil(next.maxSeconds)), MAX_RECORD_SECONDS));
+        return voicemail({ text: next.say.slice(0, MAX_SAY_LENGTH), nextUrl: urls.next, maxSeconds });
+      }
+      case 'reconnect':
+        return connect(next.token, next.facts);
       default:
         return next satisfies never;
     }
@@ -70,18 +100,22 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 type Fill = (values: Record<string, string>) => string;
 
 /** connect.xml holds one Parameter line that stands for any number of them. */
-function loadConnect(folder: URL): Twiml['connect'] {
+function loadConnect(urls: TwimlUrls, folder: URL): Twiml['connect'] {
   const file = 'connect.xml';
+  const names = ['nextUrl', 'statusUrl', 'streamUrl'];
   const text = readDocument(folder, file);
   const line = /<Parameter\b[^>]*\{name\}[^>]*\/>/.exec(text);
-  const before = compile(file, line ? text.slice(0, line.index) : text, ['nextUrl', 'streamUrl']);
+  const before = compile(file, line ? text.slice(0, line.index) : text, names);
   const parameter = compile(file, line?.[0] ?? '', ['name', 'value']);
-  const after = compile(file, line ? text.slice(line.index + line[0].length) : '', ['nextUrl', 'streamUrl']);
-  return (urls, facts) => {
+  const after = compile(file, line ? text.slice(line.index + line[0].length) : '', names);
+  return (token, facts) => {
     const fitting = Object.entries(facts)
       .filter(([name, value]) => name !== '' && name.length + value.length <= MAX_PARAMETER_LENGTH)
       .slice(0, MAX_PARAMETERS);
-    return before(urls) + fitting.map(([name, value]) => parameter({ name, value })).join('') + after(urls);
+    // The token is part of the path because Twilio strips a query from <Stream url>.
+    const streamUrl = urls.stream + encodeURIComponent(token);
+    const values = { nextUrl: urls.next, statusUrl: urls.status, streamUrl };
+    return before(values) + fitting.map(([name, value]) => parameter({ name, value })).join('') + after(values);
   };
 }
 

@@ -10,14 +10,22 @@ const HANDSHAKE_TIMEOUT_MS = 5000;
 const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 /** A token as we make them. A longer one, or one that is no valid escape, would be answered past our hooks and stay open. */
-const TOKEN = /^\/[\w.-]{1,100}(\?|$)/;
+const TOKEN = /^\/([\w.-]{1,100})(?:\?|$)/;
+
+/** Takes a connection away before the plugin sees it; false: the plugin may have it. Never rejects. */
+export type TakeAway = (token: string, request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
 
 /** Lets through upgrades of `prefix` and a token; give `server` to the websocket plugin as the server to listen to. */
-export function upgradeGate(source: Server, prefix: string): { server: Server; remove(): void } {
+export function upgradeGate(
+  source: Server,
+  prefix: string,
+  takeAway: TakeAway | null = null,
+): { server: Server; remove(): void } {
   const gate = new EventEmitter();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const url = request.url ?? '';
-    if (request.method !== 'GET' || !url.startsWith(prefix) || !TOKEN.test(url.slice(prefix.length))) {
+    const token = url.startsWith(prefix) ? TOKEN.exec(url.slice(prefix.length))?.[1] : undefined;
+    if (request.method !== 'GET' || token === undefined) {
       socket.on('error', () => socket.destroy());
       socket.end(NOT_FOUND, () => socket.destroy());
       return;
@@ -26,7 +34,16 @@ export function upgradeGate(source: Server, prefix: string): { server: Server; r
       socket.setTimeout(HANDSHAKE_TIMEOUT_MS);
       socket.once('timeout', () => socket.destroy());
     }
-    gate.emit('upgrade', request, socket, head);
+    if (takeAway === null) return void gate.emit('upgrade', request, socket, head);
+    // Node has taken its own listener off, and the plugin's comes later.
+    const destroy = (): void => void socket.destroy();
+    socket.on('error', destroy);
+    void takeAway(token, request, socket, head).then((taken) => {
+      socket.removeListener('error', destroy);
+      if (!taken) return socket.destroyed || gate.emit('upgrade', request, socket, head);
+      // The process that got it has a deadline of its own.
+      return 'setTimeout' in socket && typeof socket.setTimeout === 'function' && socket.setTimeout(0);
+    });
   };
   source.on('upgrade', onUpgrade);
   // The plugin only ever listens to `upgrade` on what it is given, but its type asks for a whole server.

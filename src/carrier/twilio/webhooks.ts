@@ -4,22 +4,31 @@ import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { TrunklineError } from '../../errors.ts';
-import type { Admission, CallIntake } from '../carrier.ts';
+import type { Admission, CallIntake, Peers } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
-import { CARRIER, parseCallSid, parseCallStatus, parseIncomingCall } from './incoming.ts';
-import type { PublicUrl } from './public-url.ts';
+import {
+  CARRIER,
+  isOver,
+  isStreamStatus,
+  parseCallSid,
+  parseCallStatus,
+  parseDialled,
+  parseIncomingCall,
+  parseStreamStatus,
+  parseVoicemail,
+} from './incoming.ts';
+import { passOnWebhooks } from './pass-on.ts';
 import type { Form, SignatureCheck } from './signature.ts';
 import type { Twiml } from './twiml.ts';
 
 export interface WebhookOptions {
   intake: CallIntake;
-  url: PublicUrl;
   signature: SignatureCheck;
   accountSid: string | null;
-  mediaPathPrefix: string;
   twiml: Twiml;
   log: Pick<Logger, 'warn' | 'error'>;
   counters: TwilioCounters;
+  peers: Peers | null;
 }
 
 /** Twilio's own forms are two or three KiB. */
@@ -50,6 +59,7 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions): P
     if (refusal === null) done();
     else refuse(request, reply, refusal, options);
   });
+  if (options.peers !== null) passOnWebhooks(app, options.peers);
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 400 && status < 500) return refuse(request, reply, { status, reason: reasonOf(error) }, options);
@@ -61,23 +71,35 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions): P
   app.post('/voice', async (request, reply) => {
     const admission = await intake.admit(parseIncomingCall(formOf(request), request.headers));
     if (admission.outcome === 'replayed') return refuse(request, reply, { status: 403, reason: 'replayed' }, options);
-    return xml(reply, answer(admission, options));
+    return xml(reply, answer(admission, twiml));
   });
-  app.post('/voice/next', async (request, reply) =>
-    xml(reply, twiml.next(await intake.next(CARRIER, parseCallSid(formOf(request))))),
-  );
+  app.post('/voice/next', async (request, reply) => {
+    const form = formOf(request);
+    const carrierCallId = parseCallSid(form);
+    const dialled = parseDialled(form);
+    // The caller has spoken with somebody else: nothing follows, whatever is stored.
+    if (dialled === 'answered') return xml(reply, twiml.hangUp);
+    if (dialled === 'unanswered') return xml(reply, twiml.next(await intake.unanswered(CARRIER, carrierCallId)));
+    const recorded = parseVoicemail(form);
+    if (recorded === null) return xml(reply, twiml.next(await intake.next(CARRIER, carrierCallId, isOver(form))));
+    // A message was taken: nothing follows it.
+    if (recorded.message !== null) await intake.voicemail(CARRIER, carrierCallId, recorded.message);
+    return xml(reply, twiml.hangUp);
+  });
   app.post('/voice/status', async (request, reply) => {
-    await intake.status(CARRIER, parseCallStatus(formOf(request)));
+    const form = formOf(request);
+    if (!isStreamStatus(form)) await intake.status(CARRIER, parseCallStatus(form));
+    else {
+      const status = parseStreamStatus(form);
+      if (status !== null) intake.streamStatus(CARRIER, status);
+    }
     return reply.code(204).send();
   });
 }
 
-function answer(admission: Exclude<Admission, { outcome: 'replayed' }>, options: WebhookOptions): string {
-  const { url, twiml, mediaPathPrefix } = options;
+function answer(admission: Exclude<Admission, { outcome: 'replayed' }>, twiml: Twiml): string {
   if (admission.outcome === 'refused') return twiml.first(admission.answer);
-  // The token is part of the path because Twilio strips a query from <Stream url>.
-  const streamUrl = `${url.ws}${mediaPathPrefix}/${encodeURIComponent(admission.token)}`;
-  return twiml.connect({ nextUrl: `${url.http}/voice/next`, streamUrl }, admission.facts);
+  return twiml.connect(admission.token, admission.facts);
 }
 
 interface Refusal {

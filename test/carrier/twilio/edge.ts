@@ -13,7 +13,9 @@ import type {
   LegEvent,
   MediaClaim,
   NextStep,
+  StreamStatus,
   TokenRefusal,
+  VoicemailMessage,
 } from '../../../src/carrier/carrier.ts';
 import { type TwilioCarrierOptions, twilioCarrier } from '../../../src/carrier/twilio/plugin.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -59,6 +61,8 @@ export class ScriptedIntake implements CallIntake {
   readonly claims: string[] = [];
   readonly abandoned: { claim: MediaClaim; cause: string; detail: string }[] = [];
   readonly statuses: CallStatus[] = [];
+  readonly streamStatuses: StreamStatus[] = [];
+  readonly messages: { carrierCallId: string; message: VoicemailMessage }[] = [];
   readonly asked: string[] = [];
   readonly events: LegEvent[] = [];
   leg: CarrierLeg | null = null;
@@ -90,8 +94,17 @@ export class ScriptedIntake implements CallIntake {
     this.asked.push(carrierCallId);
     return this.following;
   }
+  async unanswered(): Promise<NextStep> {
+    return this.following.do === 'forward' && this.following.otherwise ? this.following.otherwise : { do: 'hang_up' };
+  }
   async status(_carrier: string, status: CallStatus): Promise<void> {
     this.statuses.push(status);
+  }
+  streamStatus(_carrier: string, status: StreamStatus): void {
+    this.streamStatuses.push(status);
+  }
+  async voicemail(_carrier: string, carrierCallId: string, message: VoicemailMessage): Promise<void> {
+    this.messages.push({ carrierCallId, message });
   }
 
   /** Resolves as soon as `until` holds after an event or an abandonment. */
@@ -154,6 +167,7 @@ export async function startEdge(
       refused: (kind, reason) => counted.push(`refused ${kind} ${reason}`),
       message: (direction, kind) => counted.push(`${direction} ${kind}`),
       webhook: (route, status) => counted.push(`webhook ${route} ${status}`),
+      ordered: (order, outcome) => counted.push(`ordered ${order} ${outcome}`),
     },
     ...options,
   });

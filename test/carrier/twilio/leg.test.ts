@@ -9,9 +9,11 @@ import { STREAM_SID } from './edge.ts';
 let journal: unknown[];
 let wire: { bufferedAmount: number; send(text: string): void };
 let leg: TwilioLeg;
+let nowMs: number;
 
 beforeEach(() => {
   journal = [];
+  nowMs = 100;
   wire = {
     bufferedAmount: 0,
     send: (text) => {
@@ -32,6 +34,8 @@ const makeLeg = () =>
     wire,
     streamSid: STREAM_SID,
     counters: noCounters,
+    nowMs: () => nowMs,
+    heardAtMs: () => 100,
     onCloseAsked: () => journal.push('close asked'),
     onStoppedReading: () => leg.end('stopped_reading', 'full'),
   });
@@ -192,3 +196,31 @@ test('refuses more than a second of audio in one message', () => {
 });
 
 test('lets the call send four seconds ahead', () => expect(leg.capabilities.maxAheadMs).toBe(4000));
+
+describe('what does not come', () => {
+  test('is how long nothing came, and is told when the socket was lost', () => {
+    expect(leg.silentMs).toBe(0);
+    nowMs = 4_100;
+    expect(leg.silentMs).toBe(4_000);
+    leg.end('socket_lost', 'closed with 1006');
+    expect(journal).toEqual([
+      { type: 'leg.closed', cause: 'socket_lost', detail: 'closed with 1006', silentMs: 4_000 },
+    ]);
+  });
+
+  test('is how long marks wait, from the last that came back', () => {
+    expect(leg.marksWaitMs).toBe(0);
+    leg.mark('a');
+    leg.mark('b');
+    nowMs = 2_100;
+    expect(leg.marksWaitMs).toBe(2_000);
+    leg.markReturned('a');
+    nowMs = 2_600;
+    expect(leg.marksWaitMs).toBe(500);
+    leg.clear();
+    expect(leg.marksWaitMs).toBe(0);
+    nowMs = 60_000;
+    leg.mark('c');
+    expect(leg.marksWaitMs).toBe(0);
+  });
+});

@@ -50,6 +50,18 @@ describe('the upgrade', () => {
     expect(logged.join()).not.toContain(TOKEN);
   });
 
+  test('whose token cannot be settled gets 500, and the next one is served', async () => {
+    const { open, intake } = await startEdge();
+    const claim = intake.claim.bind(intake);
+    intake.claim = () => {
+      throw new Error('no coordination');
+    };
+    await expect(open()).rejects.toThrow('500');
+    intake.claim = claim;
+    await open();
+    expect(intake.claims).toEqual([TOKEN]);
+  });
+
   test('selects no subprotocol and no extension', async () => {
     const edge = await startEdge();
     const socket = raw(edge);

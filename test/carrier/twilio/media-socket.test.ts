@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
@@ -119,7 +120,7 @@ describe('the end of a stream', () => {
     await intake.event('leg.closed');
     expect(intake.events.slice(1)).toEqual([
       { type: 'leg.mark_settled', mark: 'a', outcome: 'dropped' },
-      { type: 'leg.closed', cause: 'socket_lost', detail: 'closed with 1006' },
+      { type: 'leg.closed', cause: 'socket_lost', detail: expect.stringMatching(/^closed with 1006: \S/) },
     ]);
   });
 
@@ -184,7 +185,9 @@ describe('a stream that never starts', () => {
     const peer = await open();
     peer.socket.close(1000);
     await intake.when(() => intake.abandoned.length > 0);
-    expect(intake.abandoned).toMatchObject([{ cause: 'never_started', detail: 'closed with 1000 before start' }]);
+    expect(intake.abandoned).toMatchObject([
+      { cause: 'never_started', detail: expect.stringMatching(/^closed before start with 1000: \S/) },
+    ]);
     expect(clock.pending).toBe(0);
   });
 
@@ -316,5 +319,67 @@ describe('a flood', () => {
     peer.socket.ping();
     expect((await peer.closed).code).toBe(1008);
     expect(intake.ofType('leg.closed')).toMatchObject([{ detail: 'flood' }]);
+  });
+});
+
+describe('a socket that looks open', () => {
+  test('is pinged after a second and a half of silence, and lives while pongs come', async () => {
+    const { peer, clock, intake, origin } = await streaming();
+    for (let i = 0; i < 3; i++) {
+      const pinged = once(peer.socket, 'ping');
+      clock.advance(1_500);
+      await pinged;
+      // The pong lies at the server by now; whoever answers this has read it.
+      for (let round = 0; round < 3; round++) await fetch(`http://${origin}/healthz`);
+    }
+    expect(intake.ofType('leg.closed')).toEqual([]);
+    peer.send({ event: 'stop', streamSid: STREAM_SID });
+    expect(await intake.event('leg.closed')).toMatchObject({ cause: 'caller_hung_up' });
+    await peer.closed;
+  });
+
+  test('and does not even pong is lost', async () => {
+    const { peer, clock, intake, counted, leg } = await streaming();
+    peer.socket.pause();
+    leg.mark('a');
+    clock.advance(2_999);
+    expect(intake.ofType('leg.closed')).toEqual([]);
+    clock.advance(1);
+    expect(intake.events.slice(1)).toEqual([
+      { type: 'leg.mark_settled', mark: 'a', outcome: 'dropped' },
+      {
+        type: 'leg.closed',
+        cause: 'socket_lost',
+        detail: 'nothing came for 3000 ms, not even a pong',
+        silentMs: 3_000,
+      },
+    ]);
+    expect(counted).toContain('refused media socket_lost');
+    peer.socket.resume();
+    expect((await peer.closed).code).toBe(1006);
+  });
+
+  test('and returns no mark for three seconds has stopped reading', async () => {
+    const { peer, clock, intake, leg } = await streaming();
+    const hear = async (digit: string) => {
+      peer.send(dtmf(digit));
+      await intake.when(() => intake.ofType('leg.digit_pressed').at(-1)?.digit === digit);
+    };
+    leg.mark('heard');
+    clock.advance(1_000);
+    peer.send(markMessage('heard'));
+    await intake.event('leg.mark_settled');
+    leg.mark('never');
+    for (const digit of '12') {
+      await hear(digit);
+      clock.advance(1_000);
+    }
+    expect(intake.ofType('leg.closed')).toEqual([]);
+    await hear('3');
+    clock.advance(2_000);
+    expect(intake.ofType('leg.closed')).toMatchObject([
+      { type: 'leg.closed', cause: 'stopped_reading', detail: 'no mark came back for 3000 ms' },
+    ]);
+    expect((await peer.closed).code).toBe(1006);
   });
 });

@@ -8,8 +8,14 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { escapeXml, loadTwiml } from '../../../src/carrier/twilio/twiml.ts';
 
 const FOLDER = new URL('../../../twiml/', import.meta.url);
-const twiml = loadTwiml();
-const URLS = { nextUrl: 'https://voice.example.com/voice/next', streamUrl: 'wss://voice.example.com/media/t' };
+const URLS = {
+  next: 'https://voice.example.com/voice/next',
+  status: 'https://voice.example.com/voice/status',
+  stream: 'wss://voice.example.com/media/',
+};
+const twiml = loadTwiml(URLS);
+/** What every `<Stream>` has. */
+const STREAM = { url: `${URLS.stream}t`, statusCallback: URLS.status, statusCallbackMethod: 'POST' };
 
 const parser = new XMLParser({
   ignoreAttributes: false,
@@ -50,7 +56,7 @@ describe('documents', () => {
   test('stop the start when an operator asks for what is not given', () => {
     const folder = copyOfDocuments();
     writeFileSync(join(folder, 'forward.xml'), '<Response><Dial callerId="{from}">{to}</Dial></Response>');
-    expect(() => loadTwiml(pathToFileURL(`${folder}/`))).toThrow(
+    expect(() => loadTwiml(URLS, pathToFileURL(`${folder}/`))).toThrow(
       expect.objectContaining({ code: 'TRK_CONFIG', message: expect.stringMatching(/forward\.xml: \{from\}.*\{to\}/) }),
     );
   });
@@ -58,13 +64,13 @@ describe('documents', () => {
   test('stop the start when one is missing', () => {
     const folder = copyOfDocuments();
     rmSync(join(folder, 'hang-up.xml'));
-    expect(() => loadTwiml(pathToFileURL(`${folder}/`))).toThrow(/hang-up\.xml cannot be read/);
+    expect(() => loadTwiml(URLS, pathToFileURL(`${folder}/`))).toThrow(/hang-up\.xml cannot be read/);
   });
 
   test('may be changed by an operator', () => {
     const folder = copyOfDocuments();
     writeFileSync(join(folder, 'say-and-hang-up.xml'), '<Response><Say voice="alice">{text}</Say></Response>');
-    const changed = loadTwiml(pathToFileURL(`${folder}/`)).next({ do: 'say_and_hang_up', text: 'Hi' });
+    const changed = loadTwiml(URLS, pathToFileURL(`${folder}/`)).next({ do: 'say_and_hang_up', text: 'Hi' });
     expect(parse(changed)).toEqual({ Say: { voice: 'alice', '#text': 'Hi' } });
   });
 });
@@ -78,12 +84,12 @@ function copyOfDocuments(): string {
 
 describe('answers', () => {
   test('connect opens the stream and asks what follows', () => {
-    expect(parse(twiml.connect(URLS, { callId: 'c1', agent: 'A "B" & <C>' }))).toEqual({
+    expect(parse(twiml.connect('t', { callId: 'c1', agent: 'A "B" & <C>' }))).toEqual({
       Connect: {
-        action: URLS.nextUrl,
+        action: URLS.next,
         method: 'POST',
         Stream: {
-          url: URLS.streamUrl,
+          ...STREAM,
           Parameter: [
             { name: 'callId', value: 'c1' },
             { name: 'agent', value: 'A "B" & <C>' },
@@ -95,11 +101,11 @@ describe('answers', () => {
   });
 
   test('connect leaves the parameter line out when there are no facts', () => {
-    expect(parse(twiml.connect(URLS, {})).Connect.Stream).toEqual({ url: URLS.streamUrl });
+    expect(parse(twiml.connect('t', {})).Connect.Stream).toEqual(STREAM);
   });
 
   test('connect keeps to the length of a parameter and leaves out what does not fit', () => {
-    const { Parameter } = parse(twiml.connect(URLS, { fits: 'x'.repeat(495), long: 'x'.repeat(496), '': 'x' })).Connect
+    const { Parameter } = parse(twiml.connect('t', { fits: 'x'.repeat(495), long: 'x'.repeat(496), '': 'x' })).Connect
       .Stream;
     expect(Parameter.map(({ name }: { name: string }) => name)).toEqual(['fits']);
   });
@@ -111,7 +117,7 @@ describe('answers', () => {
 
   test('forwards to a number or a SIP address', () => {
     expect(parse(twiml.next({ do: 'forward', to: '+15005550009' }))).toEqual({
-      Dial: { answerOnBridge: 'true', timeout: '30', Number: '+15005550009' },
+      Dial: { action: URLS.next, method: 'POST', answerOnBridge: 'true', timeout: '30', Number: '+15005550009' },
       Hangup: '',
     });
     const to = 'sip:desk@pbx.example.com?X-Topic=a&X-From=b';
@@ -123,6 +129,39 @@ describe('answers', () => {
       Say: 'Q & A: <we> are closed',
       Hangup: '',
     });
+  });
+
+  test('a lost call is connected again, by the same document under another token', () => {
+    const facts = { callId: 'c1' };
+    expect(twiml.next({ do: 'reconnect', token: 'n1.a-b_c', facts })).toBe(twiml.connect('n1.a-b_c', facts));
+    expect(parse(twiml.next({ do: 'reconnect', token: '../x', facts })).Connect.Stream.url).toBe(
+      `${URLS.stream}..%2Fx`,
+    );
+  });
+
+  test('a message is asked for, taken, and told', () => {
+    const say = 'Nobody is here & nothing works: please leave a message.';
+    expect(parse(twiml.next({ do: 'voicemail', say, maxSeconds: 90 }))).toEqual({
+      Say: say,
+      Record: {
+        action: URLS.next,
+        method: 'POST',
+        maxLength: '90',
+        timeout: '5',
+        finishOnKey: '#',
+        playBeep: 'true',
+        trim: 'trim-silence',
+      },
+      Hangup: '',
+    });
+  });
+
+  test.each([
+    [0, '1'],
+    [59.2, '60'],
+    [100_000, '14400'],
+  ])('a message of %d seconds is one of %s', (maxSeconds, maxLength) => {
+    expect(parse(twiml.first({ do: 'voicemail', say: 'x', maxSeconds })).Record.maxLength).toBe(maxLength);
   });
 
   test('stay far below the 64 KB of error 11750 whatever is said', () => {
@@ -148,7 +187,7 @@ describe('escaping', () => {
   });
 
   test('does not fill a placeholder that a value brings along', () => {
-    expect(parse(twiml.connect(URLS, { a: '{value}{streamUrl}' })).Connect.Stream.Parameter).toEqual([
+    expect(parse(twiml.connect('t', { a: '{value}{streamUrl}' })).Connect.Stream.Parameter).toEqual([
       { name: 'a', value: '{value}{streamUrl}' },
     ]);
   });

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, test } from 'vitest';
-import { CALL_SID, type Edge, PUBLIC_URL, sign, startEdge, TOKEN, voiceForm } from './edge.ts';
+import { ACCOUNT_SID, CALL_SID, type Edge, PUBLIC_URL, sign, STREAM_SID, startEdge, TOKEN, voiceForm } from './edge.ts';
 
 const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '', parseTagValue: false });
 
@@ -27,7 +27,12 @@ describe('POST /voice', () => {
         Connect: {
           action: `${PUBLIC_URL}/voice/next`,
           method: 'POST',
-          Stream: { url: 'wss://voice.example.com/media/a.b-c_d', Parameter: { name: 'callId', value: 'call-1' } },
+          Stream: {
+            url: 'wss://voice.example.com/media/a.b-c_d',
+            statusCallback: `${PUBLIC_URL}/voice/status`,
+            statusCallbackMethod: 'POST',
+            Parameter: { name: 'callId', value: 'call-1' },
+          },
         },
         Hangup: '',
       },
@@ -173,7 +178,13 @@ describe('POST /voice/next', () => {
     ],
     [
       { do: 'forward', to: '+15005550009' },
-      { Dial: { answerOnBridge: 'true', timeout: '30', Number: '+15005550009' }, Hangup: '' },
+      {
+        Dial: {
+          ...{ action: `${PUBLIC_URL}/voice/next`, method: 'POST', answerOnBridge: 'true', timeout: '30' },
+          Number: '+15005550009',
+        },
+        Hangup: '',
+      },
     ],
   ] as const)('turns %j into TwiML', async (step, twiml) => {
     const { post, intake } = await startEdge();
@@ -181,6 +192,53 @@ describe('POST /voice/next', () => {
     expect(await twimlOf(await post('/voice/next', voiceForm()))).toEqual({ status: 200, twiml });
     expect(intake.asked).toEqual([CALL_SID]);
   });
+
+  test('brings a lost call back by a new media URL', async () => {
+    const { post, intake } = await startEdge();
+    intake.following = { do: 'reconnect', token: 'second-token', facts: { callId: 'call-1' } };
+    const { Connect } = (await twimlOf(await post('/voice/next', voiceForm()))).twiml;
+    expect(Connect).toMatchObject({
+      action: `${PUBLIC_URL}/voice/next`,
+      Stream: { url: 'wss://voice.example.com/media/second-token', Parameter: { name: 'callId', value: 'call-1' } },
+    });
+  });
+
+  test('after a Dial nothing follows a conversation, and a message may be left where nobody answered', async () => {
+    const { post, intake } = await startEdge();
+    const otherwise = { do: 'voicemail', say: 'Leave a message.', maxSeconds: 30 } as const;
+    intake.following = { do: 'forward', to: '+15005550009', otherwise };
+    const after = async (status: string) =>
+      (await twimlOf(await post('/voice/next', voiceForm({ DialCallStatus: status })))).twiml;
+    expect(await after('completed')).toEqual({ Hangup: '' });
+    for (const status of ['busy', 'no-answer', 'failed'])
+      expect(await after(status)).toMatchObject({ Say: 'Leave a message.', Record: {} });
+    intake.following = { do: 'forward', to: '+15005550009' };
+    expect(await after('busy')).toEqual({ Hangup: '' });
+  });
+
+  test('keeps where a message lies, and then ends the call instead of taking another', async () => {
+    const { post, intake, logged } = await startEdge();
+    intake.following = { do: 'voicemail', say: 'Please leave a message.', maxSeconds: 60 };
+    expect((await twimlOf(await post('/voice/next', voiceForm()))).twiml).toMatchObject({ Say: {}, Record: {} });
+    const url = `https://api.twilio.com/2010-04-01/Accounts/${ACCOUNT_SID}/Recordings/RE${'0'.repeat(32)}`;
+    const recorded = { RecordingUrl: url, RecordingSid: `RE${'0'.repeat(32)}`, RecordingDuration: '12' };
+    const hungUp = voiceForm({ ...recorded, Digits: 'hangup', CallStatus: 'completed' });
+    expect(await twimlOf(await post('/voice/next', hungUp))).toEqual({ status: 200, twiml: { Hangup: '' } });
+    expect(intake.messages).toEqual([{ carrierCallId: CALL_SID, message: { url, seconds: 12 } }]);
+    expect(intake.asked).toEqual([CALL_SID]);
+    expect(logged).toEqual([]);
+  });
+
+  test.each(['', 'javascript:alert(1)', 'no url', `https://x/${'y'.repeat(600)}`])(
+    'ends the call all the same when the recording is at %j',
+    async (url) => {
+      const { post, intake } = await startEdge();
+      intake.following = { do: 'voicemail', say: 'x', maxSeconds: 60 };
+      const form = voiceForm({ RecordingUrl: url, RecordingSid: `RE${'0'.repeat(32)}` });
+      expect((await twimlOf(await post('/voice/next', form))).twiml).toEqual({ Hangup: '' });
+      expect(intake.messages).toEqual([]);
+    },
+  );
 });
 
 describe('POST /voice/status', () => {
@@ -192,6 +250,49 @@ describe('POST /voice/status', () => {
     expect(intake.statuses).toEqual([
       { carrierCallId: CALL_SID, status: 'completed', final: true, durationSeconds: 61, sequence: 3 },
     ]);
+  });
+});
+
+describe('POST /voice/status of a stream', () => {
+  const streamForm = (extra: Record<string, string>) => ({
+    AccountSid: ACCOUNT_SID,
+    CallSid: CALL_SID,
+    StreamSid: STREAM_SID,
+    StreamName: STREAM_SID,
+    Timestamp: '2026-11-20T00:09:39.602648368Z',
+    ...extra,
+  });
+
+  test.each([
+    [{ StreamEvent: 'stream-started' }, { event: 'started', error: null }],
+    [{ StreamEvent: 'stream-stopped' }, { event: 'stopped', error: null }],
+    [
+      { StreamEvent: 'stream-error', StreamError: 'Stream - Broken pipe (31903) +15005550006' },
+      { event: 'failed', error: '31903' },
+    ],
+    [
+      { StreamEvent: 'stream-error', StreamError: '' },
+      { event: 'failed', error: 'unknown' },
+    ],
+  ])('reads %j', async (form, read) => {
+    const { post, intake } = await startEdge();
+    expect((await post('/voice/status', streamForm(form))).status).toBe(204);
+    expect(intake.streamStatuses).toEqual([{ carrierCallId: CALL_SID, streamId: STREAM_SID, ...read }]);
+    expect(intake.statuses).toEqual([]);
+  });
+
+  test('is taken in peace where the event is one that we do not know', async () => {
+    const { post, intake } = await startEdge();
+    for (const StreamEvent of ['stream-rested', 'constructor', ''])
+      expect((await post('/voice/status', streamForm({ StreamEvent }))).status).toBe(204);
+    expect([intake.streamStatuses, intake.statuses]).toEqual([[], []]);
+  });
+
+  test('is refused without a usable stream', async () => {
+    const { post, counted } = await startEdge();
+    const form = streamForm({ StreamSid: 'MZ1', StreamEvent: 'stream-started' });
+    expect((await post('/voice/status', form)).status).toBe(400);
+    expect(counted).toContain('refused webhook bad_webhook');
   });
 });
 
