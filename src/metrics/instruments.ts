@@ -6,7 +6,11 @@ import { Tallies } from './tally.ts';
 
 const TURN_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10];
 const OUR_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1];
+const QUALITY_BUCKETS = [10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95, 100];
 const STOP_BUCKETS = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+
+/** Statuses of a webhook that somebody is alarmed by. */
+const OUR_FAULTS = ['500', '504'];
 
 export type Instruments = ReturnType<typeof createInstruments>;
 
@@ -42,9 +46,11 @@ export function createInstruments(registry: Registry) {
 
   const frames = counter(
     'frames_total',
-    'Frames of 20 ms: from the caller, to the caller, filled in for the caller.',
+    'Frames of 20 ms: from the caller, to the caller, filled in for the caller, from the caller but late.',
     'path',
   );
+
+  const qualitySeconds = counter('quality_seconds_total', 'Of ended calls: time that callers were not served.', 'what');
 
   const parts = histogram('turn_part_seconds', 'Voice-to-voice latency and its parts.', TURN_BUCKETS, 'part');
   const part = (name: string) => {
@@ -67,13 +73,18 @@ export function createInstruments(registry: Registry) {
     carrier: {
       in: tallies.each(messages, 'kind', labels.carrierKinds, { side: 'carrier', direction: 'in' }),
       out: tallies.each(messages, 'kind', labels.carrierKinds, { side: 'carrier', direction: 'out' }),
-      refused: counter(
-        'carrier_refused_total',
-        'Requests and sockets not served, by kind and reason.',
-        'kind',
-        'reason',
+      refused: fromZero(
+        counter('carrier_refused_total', 'Requests and sockets not served, by kind and reason.', 'kind', 'reason'),
+        { kind: labels.refusalKinds.all, reason: labels.refusalReasons.all },
       ),
-      webhooks: counter('carrier_webhooks_total', 'Webhooks answered, by route and status.', 'route', 'status'),
+      webhooks: fromZero(
+        counter('carrier_webhooks_total', 'Webhooks answered, by route and status.', 'route', 'status'),
+        { route: labels.webhookRoutes.all, status: OUR_FAULTS },
+      ),
+      orders: fromZero(
+        counter('carrier_orders_total', 'Orders to the carrier by REST, by outcome.', 'order', 'outcome'),
+        { order: labels.orders.all, outcome: labels.orderOutcomes.all },
+      ),
     },
     model: {
       in: tallies.each(messages, 'kind', labels.modelKindsIn, { side: 'model', direction: 'in' }),
@@ -88,7 +99,32 @@ export function createInstruments(registry: Registry) {
       in: tallies.one(frames, { path: 'in' }),
       out: tallies.one(frames, { path: 'out' }),
       filled: tallies.one(frames, { path: 'filled' }),
+      late: tallies.one(frames, { path: 'late' }),
     },
+    troubles: tallies.each(
+      counter('troubles_total', 'What went wrong in a call and what was done about it, by what it is.', 'what'),
+      'what',
+      labels.troubles,
+    ),
+    leftovers: tallies.each(
+      counter('leftovers_total', 'Found after their call was gone, and closed, by kind.', 'kind'),
+      'kind',
+      labels.heldKinds,
+    ),
+    passedOn: tallies.each(
+      counter('passed_on_total', 'Passed on to the process that has the call, by what it is.', 'what'),
+      'what',
+      labels.passed,
+    ),
+    ignored: tallies.each(
+      counter('ignored_total', 'Events that changed nothing in their call, by what they were.', 'what'),
+      'what',
+      labels.ignored,
+    ),
+    incomplete: fromZero(
+      counter('files_incomplete_total', 'Files of calls that are not whole, by file and why.', 'file', 'why'),
+      { file: labels.files.all, why: labels.incompleteBecause.all },
+    ),
     underruns: tallies.one(counter('underruns_total', 'Gaps that a caller heard inside an utterance.')),
     bargeIns: tallies.one(counter('barge_ins_total', 'Agent speech stopped because the caller spoke.')),
     turn: {
@@ -106,9 +142,35 @@ export function createInstruments(registry: Registry) {
       'Speech reported by the model to clear sent to the carrier.',
       STOP_BUCKETS,
     ),
+    quality: {
+      score: histogram('call_quality_score', 'Ended calls by quality, 0 to 100.', QUALITY_BUCKETS),
+      markedDown: tallies.each(
+        counter('calls_marked_down_total', 'Ended calls that lost points of quality, by what for.', 'part'),
+        'part',
+        labels.qualityParts,
+      ),
+      points: tallies.each(
+        counter('quality_points_lost_total', 'Points of quality that ended calls lost, by what for.', 'part'),
+        'part',
+        labels.qualityParts,
+      ),
+      firstWord: histogram('first_word_seconds', 'Media start to first sound of the agent.', TURN_BUCKETS),
+      deadAir: tallies.one(qualitySeconds, { what: 'dead_air' }),
+      talkOver: tallies.one(qualitySeconds, { what: 'talk_over' }),
+      underrun: tallies.one(qualitySeconds, { what: 'underrun' }),
+    },
     uptime: gauge('uptime_seconds', 'Since the server was built.'),
     memory: gauge('resident_memory_bytes', 'Resident memory of the process.'),
     loopDelay: gauge('event_loop_delay_seconds', 'Event-loop delay since the last scrape.', 'quantile'),
     build: gauge('build_info', 'Always 1.', 'version', 'node'),
   };
+}
+
+/** Makes a series of every combination at once: one that appears with its first count hides it from `increase`. */
+function fromZero(of: Counter, values: Record<string, readonly string[]>): Counter {
+  let combinations: Record<string, string>[] = [{}];
+  for (const [label, words] of Object.entries(values))
+    combinations = combinations.flatMap((some) => words.map((word) => ({ ...some, [label]: word })));
+  for (const combination of combinations) of.labels(combination).inc(0);
+  return of;
 }

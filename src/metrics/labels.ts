@@ -1,5 +1,6 @@
 // The words that a metric's labels may hold. What is not listed counts as `other`, so that nothing from outside can make
 // a new time series, and nothing a caller said or dialled can become one.
+import type { RefusalReason } from '../call/admission.ts';
 import type { EndReason } from '../call/termination.ts';
 
 export const OTHER = 'other';
@@ -45,8 +46,25 @@ export const endReasons = new Words(Object.keys(END_REASONS));
 export const timeouts = new Words(Object.entries(END_REASONS).flatMap(([reason, timed]) => (timed ? [reason] : [])));
 export const isTimeout = (reason: EndReason): boolean => END_REASONS[reason];
 
-/** Why a call was not let in (`RefusalReason`). */
-export const rejections = words('draining full no_agent');
+/** Complete by type: a new reason does not compile without its line here. */
+const REFUSALS: Record<RefusalReason, true> = {
+  no_agent: true,
+  draining: true,
+  caller_denied: true,
+  caller_not_allowed: true,
+  attestation_low: true,
+  overloaded: true,
+  model_circuit_open: true,
+  model_throttled: true,
+  calls_per_second: true,
+  caller_rate: true,
+  caller_at_once: true,
+  agent_full: true,
+  full: true,
+};
+
+/** Why a call was not let in. */
+export const rejections = new Words(Object.keys(REFUSALS));
 
 /** What was not served at the carrier's edge, and why. */
 export const refusalKinds = words('webhook media');
@@ -55,6 +73,37 @@ export const refusalReasons = words(`
   bad_request token_unknown token_foreign token_expired token_used caller_hung_up socket_lost protocol_violation
   never_started stopped_reading
 `);
+
+/** What a carrier was asked to do beside the media, and what became of it. */
+export const orders = words('redirect hang_up');
+export const orderOutcomes = words('done gone failed');
+
+/** What the call core ignored (`note.ignored`). */
+export const ignored = words(`
+  stale_origin frame_repeated audio_of_no_utterance shelf_full mark_unknown tool_called_twice tool_settled_twice
+`);
+
+/** What went wrong in a call and what was done about it. */
+export const troubles = words(`
+  session_delayed session_lost session_opened fallback_opened session_took_over caller_held leg_lost caller_asked_back
+  caller_resumed
+`);
+
+/** What is kept of a call, and why it is not whole. */
+export const files = words('tape recording record');
+export const incompleteBecause = words('failed size');
+
+/** What the quality of a call loses points for (`QUALITY_PARTS` of the record). */
+export const qualityParts = words(`
+  unfinished dead_air lost_session lost_media first_word answer_time failed_answer underrun caller_audio late_audio
+  talk_over barge_in
+`);
+
+/** What can outlive its call (`HeldKind`). */
+export const heldKinds = words('call model_session media_socket timer media_token');
+
+/** What can be passed on to another process of ours. */
+export const passed = words('voice next status media');
 
 /** Message kinds of a media stream. */
 export const carrierKinds = words(
@@ -79,7 +128,8 @@ export const modelErrors = words(`
   conversation_already_has_active_response response_cancel_not_active input_audio_buffer_commit_empty
   unsupported_content_type item_not_found invalid_value cannot_update_voice unknown_parameter session_expired
   rate_limit_exceeded insufficient_quota invalid_api_key server_error late_audio event_repeated
-  message_malformed message_unknown
+  message_malformed message_unknown message_binary message_oversize too_many_calls
+  request_dropped answer_dropped
 `);
 
 /** HTTP routes of carriers, without their queries. */

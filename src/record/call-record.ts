@@ -9,6 +9,7 @@ import type { Termination } from '../call/termination.ts';
 import { formatUsd } from '../ledger/ledger.ts';
 import type { LedgerLine } from '../ledger/cost.ts';
 import type { TurnLatency } from '../metrics/latency.ts';
+import type { CallQuality } from './quality.ts';
 
 /** What the caller said until the agent could answer. */
 export interface CallerTurn {
@@ -68,6 +69,18 @@ export interface ToolRecord {
   output: string | null;
 }
 
+/** Something that went wrong under the call, and what was done. */
+export interface Trouble {
+  atMs: number;
+  /**
+   * `session_delayed`: a try to connect failed, another follows. `session_lost`: another takes over. `fallback_opened`: the
+   * agent's second model is used from now. `media_lost`: the call waits for its caller. `media_back`: the caller is here.
+   */
+  what: 'session_delayed' | 'session_lost' | 'fallback_opened' | 'media_lost' | 'media_back';
+  /** A code with its meaning, or what did not come in time. Never what anybody said. */
+  why: string;
+}
+
 export interface CallRecord {
   v: 1;
   callId: string;
@@ -95,12 +108,18 @@ export interface CallRecord {
   /** Turns beyond the bound, not kept. */
   turnsDropped: number;
   stops: Stop[];
+  stopsDropped: number;
   tools: ToolRecord[];
+  toolsDropped: number;
+  troubles: Trouble[];
+  troublesDropped: number;
   /** How many; never which. */
   keysPressed: number;
   cost: { totalNanoUsd: number; unpricedLines: number; priceBook: string; lines: LedgerLine[] };
   /** Silence put into the caller's audio, and silence the caller heard inside an utterance. */
   audio: { filledMs: { gap: number; stall: number }; underruns: number; underrunMs: number };
+  /** How the call was for its caller, from 0 to 100, and why not 100. */
+  quality: CallQuality;
   /** What the core ignored and what the model side noticed, by name. */
   ignored: Record<string, number>;
   notices: Record<string, number>;
@@ -133,6 +152,7 @@ export function loggable(record: CallRecord): Record<string, string | number> {
     bargeIns: record.stops.filter((s) => s.because === 'caller_spoke').length,
     tools: record.tools.length,
     medianAnswerMs: median(answered),
+    ...(record.quality.score === null ? {} : { quality: record.quality.score }),
     cost: `${record.cost.unpricedLines > 0 ? 'at least ' : ''}${formatUsd(record.cost.totalNanoUsd)}`,
   };
 }

@@ -132,7 +132,7 @@ function printed(call: StoredCall): string {
   return text;
 }
 
-const NEXT_STEPS = new Set(['hang_up', 'reject_busy', 'say_and_hang_up', 'forward']);
+const NEXT_STEPS = new Set(['hang_up', 'reject_busy', 'say_and_hang_up', 'forward', 'voicemail', 'reconnect']);
 
 function parsed(text: string): StoredCall | null {
   let value: unknown;
@@ -151,5 +151,6 @@ function parsed(text: string): StoredCall | null {
     NEXT_STEPS.has(call.next?.do ?? '') &&
     (call.termination === null || typeof call.termination === 'object') &&
     Array.isArray(call.statuses);
-  return whole ? (call as StoredCall) : null;
+  // Entries of version 0.1 know neither.
+  return whole ? { ...(call as StoredCall), node: call.node ?? '', voicemail: call.voicemail ?? null } : null;
 }

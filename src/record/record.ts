@@ -16,6 +16,8 @@ export interface RecorderOptions {
   log: Warnings;
   /** Default: the book in force. */
   prices?: PriceBook;
+  /** For counters: a record that could not be written. */
+  incomplete?: () => void;
 }
 
 export interface Recorder {
@@ -24,7 +26,7 @@ export interface Recorder {
   onRecord(told: (record: CallRecord) => void): () => void;
 }
 
-export function createRecorder({ dataDir, clock, log, prices }: RecorderOptions): Recorder {
+export function createRecorder({ dataDir, clock, log, prices, incomplete }: RecorderOptions): Recorder {
   const listeners = new Set<(record: CallRecord) => void>();
   const warned = new Set<string>();
 
@@ -40,6 +42,7 @@ export function createRecorder({ dataDir, clock, log, prices }: RecorderOptions)
       await writePrivateFile(recordPath(dataDir, record.callId), `${JSON.stringify(record)}\n`);
     } catch (err) {
       log.warn({ callId: record.callId, err }, 'call record could not be written');
+      incomplete?.();
     }
     for (const told of listeners) {
       try {

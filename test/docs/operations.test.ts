@@ -5,6 +5,7 @@ import { END_REASONS, terminationOf } from '../../src/call/termination.ts';
 import { realClock } from '../../src/clock.ts';
 import { ENVIRONMENT } from '../../src/config.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { OTHER, rejections } from '../../src/metrics/labels.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
@@ -42,6 +43,8 @@ test('the metrics table has every metric that the server exports, with its type 
   const metrics = createMetrics({ clock: realClock, version: '0.0.0' });
   for (const kind of ['webhook', 'media']) metrics.counters.refused(kind, 'signature_wrong');
   metrics.counters.webhook('/voice', 200);
+  metrics.counters.ordered('redirect', 'done');
+  metrics.incomplete('tape', 'size');
   const text = await metrics.text();
   metrics.close();
   const exported = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map((match) => {
@@ -57,6 +60,17 @@ test('the metrics table has every metric that the server exports, with its type 
   expect(told.toSorted()).toEqual(exported.toSorted());
 });
 
+test('of every metric the page says what is normal and what to do', () => {
+  const text = page('operations.md');
+  const normal = table(text, '### What is normal, and what to do');
+  expect(column(normal, 0).toSorted()).toEqual(column(table(text, '### Every metric'), 0).toSorted());
+  for (const row of normal)
+    expect(
+      row.every((cell) => cell !== ''),
+      row[0],
+    ).toBe(true);
+});
+
 test('metrics named anywhere on the page exist', async () => {
   const metrics = createMetrics({ clock: realClock, version: '0.0.0' });
   const text = await metrics.text();
@@ -65,6 +79,11 @@ test('metrics named anywhere on the page exist', async () => {
   for (const name of ['operations.md', 'end-reasons.md', 'errors.md', 'twilio.md', 'unproven.md'])
     for (const [metric] of page(name).matchAll(/\btrunkline_\w+/g))
       expect(names, `${name}: ${metric}`).toContain(metric.replace(/_(bucket|sum|count)$/, ''));
+});
+
+test('every reason for which a call is not let in is there, in the order in which they are looked at', () => {
+  const rows = table(page('operations.md'), '## Refused calls');
+  expect(column(rows, 0)).toEqual(rejections.all.filter((reason) => reason !== OTHER));
 });
 
 test('every end reason is there, with whose doing it was and its result, and has its section', () => {

@@ -1,6 +1,8 @@
 // The metrics text: counts from whole calls, bounded labels, and no registry shared between servers.
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { UnstampedEvent } from '../../src/call/event.ts';
+import * as labels from '../../src/metrics/labels.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { answer, answerEnds, callFacts, type Given, Story, StoryClock } from '../record/story.ts';
 
@@ -80,9 +82,10 @@ test('messages are counted on both sides', async () => {
   story.frames(220, 10);
   onlooker.input?.(1, {
     from: 'session',
+    session: 's1',
     input: { kind: 'message', message: { type: 'response.done' }, eventId: null },
   });
-  onlooker.input?.(1, { from: 'session', input: { kind: 'noticed', code: 'message_malformed' } });
+  onlooker.input?.(1, { from: 'session', session: 's1', input: { kind: 'noticed', code: 'message_malformed' } });
   onlooker.input?.(1, { from: 'call', event: { type: 'call.admitted' } });
   onlooker.sent?.(1, { type: 'response.create' });
   onlooker.sent?.(1, null);
@@ -113,7 +116,7 @@ test('nothing from outside makes a new series', async () => {
     metrics.counters.message('in', hostile);
     metrics.counters.webhook(hostile, Number(hostile));
     onlooker.sent?.(1, { type: hostile });
-    onlooker.input?.(1, { from: 'session', input: { message: { type: hostile } } });
+    onlooker.input?.(1, { from: 'session', session: 's1', input: { message: { type: hostile } } });
     story.at(1_000, { type: 'session.noticed', code: hostile, benign: false });
   }
   expect(await series()).toEqual(before);
@@ -186,6 +189,79 @@ test('the process says what it is, since when, and how late its loop runs', asyn
   for (const quantile of ['0.5', '0.99', '1'])
     expect(await valueOf(metrics, `event_loop_delay_seconds{quantile="${quantile}"}`)).toBeGreaterThanOrEqual(0);
   expect(metrics.contentType).toContain('text/plain');
+});
+
+test('what is alarmed by its first count is there from the start, at 0', async () => {
+  const { metrics } = server();
+  for (const series of [
+    'carrier_refused_total{kind="webhook",reason="signature_wrong"}',
+    'carrier_refused_total{kind="media",reason="token_foreign"}',
+    'carrier_webhooks_total{route="/voice",status="500"}',
+    'carrier_orders_total{order="redirect",outcome="failed"}',
+    'files_incomplete_total{file="record",why="failed"}',
+    'sessions_closed_total{reason="internal_error"}',
+  ])
+    expect(await valueOf(metrics, series), series).toBe(0);
+});
+
+test('the quality of ended calls is counted, by what it lost', async () => {
+  const { metrics } = server();
+  const fine = {
+    score: 100,
+    deductions: [],
+    frames: { late: 2 },
+    underruns: { ms: 0 },
+    deadAir: { beyondMs: 0 },
+    talkOverMs: 500,
+    firstWordMs: 120,
+  };
+  metrics.judged(fine);
+  metrics.judged({
+    ...fine,
+    score: 62,
+    deductions: [
+      { part: 'dead_air', points: 8 },
+      { part: 'unfinished', points: 30 },
+      { part: '+14155550142', points: 1 },
+    ],
+    underruns: { ms: 250 },
+    deadAir: { beyondMs: 1_600 },
+    firstWordMs: null,
+  });
+  // Media that never started: nothing was heard, nothing is judged.
+  metrics.judged({ ...fine, score: null, frames: { late: 0 }, talkOverMs: 0, firstWordMs: null });
+  expect(await valueOf(metrics, 'call_quality_score_count')).toBe(2);
+  expect(await valueOf(metrics, 'call_quality_score_sum')).toBe(162);
+  expect(await valueOf(metrics, 'call_quality_score_bucket{le="70"}')).toBe(1);
+  expect(await valueOf(metrics, 'calls_marked_down_total{part="dead_air"}')).toBe(1);
+  expect(await valueOf(metrics, 'calls_marked_down_total{part="other"}')).toBe(1);
+  expect(await valueOf(metrics, 'quality_points_lost_total{part="unfinished"}')).toBe(30);
+  expect(await valueOf(metrics, 'quality_points_lost_total{part="dead_air"}')).toBe(8);
+  expect(await valueOf(metrics, 'quality_seconds_total{what="dead_air"}')).toBeCloseTo(1.6, 9);
+  expect(await valueOf(metrics, 'quality_seconds_total{what="talk_over"}')).toBeCloseTo(1, 9);
+  expect(await valueOf(metrics, 'quality_seconds_total{what="underrun"}')).toBeCloseTo(0.25, 9);
+  expect(await valueOf(metrics, 'first_word_seconds_count')).toBe(1);
+  expect(await valueOf(metrics, 'frames_total{path="late"}')).toBe(4);
+});
+
+test('what was ignored, and files that are not whole, are counted by name', async () => {
+  const { metrics, call } = server();
+  const { story } = call();
+  story.at(300, { type: 'leg.mark_settled', mark: 'nobody.1', outcome: 'played' });
+  metrics.incomplete('tape', 'size');
+  metrics.incomplete('/etc/passwd', 'because');
+  expect(await valueOf(metrics, 'ignored_total{what="mark_unknown"}')).toBe(1);
+  expect(await valueOf(metrics, 'files_incomplete_total{file="tape",why="size"}')).toBe(1);
+  expect(await valueOf(metrics, 'files_incomplete_total{file="other",why="other"}')).toBe(1);
+});
+
+test('every word of note.ignored has its series', () => {
+  const folder = new URL('../../src/call/', import.meta.url);
+  const words = readdirSync(folder).flatMap((name) =>
+    [...readFileSync(new URL(name, folder), 'utf8').matchAll(/\bwhat: '(\w+)'/g)].map(([, word = '']) => word),
+  );
+  expect(words.length).toBeGreaterThan(5);
+  expect([...new Set([...words, 'other'])].toSorted()).toEqual([...labels.ignored.all].toSorted());
 });
 
 test('two servers in one process count apart', async () => {

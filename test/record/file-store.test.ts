@@ -1,5 +1,5 @@
 // Stored calls on files: whole for every reader, in order for every writer, private, and never a way out of the folder.
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,10 +17,12 @@ const CALL: StoredCall = {
   callId: 'c1',
   carrier: 'twilio',
   carrierCallId: 'CA01',
+  node: 'aaaaaaaaaaaa',
   admittedWallMs: 1_795_000_000_000,
   next: { do: 'hang_up' },
   termination: null,
   statuses: [],
+  voicemail: null,
 };
 
 beforeEach(async () => {
@@ -35,6 +37,21 @@ describe('an entry', () => {
     expect(await store().get('twilio', 'CA01')).toEqual(CALL);
     expect(await store().get('twilio', 'CA02')).toBeNull();
     expect(warnings).toEqual([]);
+  });
+
+  test('of a version from before messages were kept is read as one without', async () => {
+    await store().put(CALL);
+    const path = join(entries(), 'twilio-CA01.json');
+    const { voicemail: _, ...older } = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify(older));
+    expect(await store().get('twilio', 'CA01')).toEqual({ ...CALL, voicemail: null });
+  });
+
+  test('keeps where a message lies', async () => {
+    const voicemail = { url: 'https://api.example.com/Recordings/RE1', seconds: 12 };
+    await store().put({ ...CALL, next: { do: 'voicemail', say: 'Please speak.', maxSeconds: 60 } });
+    await store().update('twilio', 'CA01', (call) => ({ ...call, voicemail }));
+    expect(await store().get('twilio', 'CA01')).toMatchObject({ voicemail, next: { do: 'voicemail' } });
   });
 
   test('is read by another process as soon as put has resolved', async () => {
@@ -157,4 +174,12 @@ test('pruning removes what was last changed before, and what a crash left half-w
     await utimes(join(entries(), name), 1_000, 1_000);
   expect(await s.prune(2_000_000)).toBe(2);
   expect((await readdir(entries())).sort()).toEqual(['README', 'twilio-CA02.json']);
+});
+
+test('an entry of version 0.1 names no process and no message', async () => {
+  const { node: _node, voicemail: _voicemail, ...old } = CALL;
+  await mkdir(entries(), { recursive: true });
+  await writeFile(join(entries(), 'twilio-CA01.json'), JSON.stringify(old));
+  expect(await store().get('twilio', 'CA01')).toEqual({ ...old, node: '', voicemail: null });
+  expect(warnings).toEqual([]);
 });

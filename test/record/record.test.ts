@@ -6,10 +6,11 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { UnstampedEvent } from '../../src/call/event.ts';
 import { type AgentUtterance, type CallRecord, loggable, redacted } from '../../src/record/call-record.ts';
-import { wordCount } from '../../src/record/heard-text.ts';
+import { wordCount } from '../../src/heard-text.ts';
 import { createRecorder, readRecord } from '../../src/record/record.ts';
 import { RecordBuilder } from '../../src/record/record-builder.ts';
 import {
+  AGENT,
   ADMITTED_MS,
   ADMITTED_WALL_MS,
   answer,
@@ -110,7 +111,11 @@ describe('a whole call', () => {
       ],
       turnsDropped: 0,
       stops: [],
+      stopsDropped: 0,
       tools: [],
+      toolsDropped: 0,
+      troubles: [],
+      troublesDropped: 0,
       keysPressed: 0,
       cost: {
         totalNanoUsd: 12_414_400 + 8_500_000 + 4_400_000,
@@ -123,6 +128,21 @@ describe('a whole call', () => {
         ],
       },
       audio: { filledMs: { gap: 0, stall: 0 }, underruns: 0, underrunMs: 0 },
+      quality: {
+        score: 100,
+        deductions: [],
+        frames: { received: 0, late: 0, filled: 0 },
+        underruns: { count: 0, ms: 0 },
+        deadAir: { count: 0, beyondMs: 0, longestMs: 500 },
+        talkOverMs: 0,
+        bargeIns: { count: 0, meanMs: 0, slowestMs: 0 },
+        firstWordMs: 2_300,
+        answers: { count: 1, meanMs: 500, slowestMs: 500 },
+        holds: 0,
+        sessions: { opened: 1, fallback: 0, lost: 0, rolledOver: 0 },
+        media: { started: true, lost: 0, awayMs: 0 },
+        failures: { answers: 0, tools: 0 },
+      },
       ignored: {},
       notices: {},
       end: { reason: 'caller_hung_up', by: 'caller', result: 'success', detail: 'stop', next: { do: 'hang_up' } },
@@ -182,7 +202,7 @@ describe('an interrupted answer', () => {
   test('whose rest the model never could deliver was not heard as a whole', () => {
     const { story, recordAt } = told({ policy: { maxAheadMs: 1_000 } });
     story.at(1_000, ...answer('a1', 'u1', 'one two three four', 4_000));
-    story.at(1_100, { type: 'session.closed', cause: 'lost', detail: '1006' });
+    story.at(1_100, { type: 'session.closed', cause: 'lost', detail: '1006', fatal: false, deafMs: 0 });
     for (const mark of story.marks) story.at(2_100, { type: 'leg.mark_settled', mark, outcome: 'played' });
     const [said, apology] = utterances(recordAt(9_000));
     expect(said).toMatchObject({
@@ -330,7 +350,7 @@ describe('the bill', () => {
     const { story, recordAt } = told();
     story
       .at(1_000, ...answer('a1', 'u1', 'Your order', 1_990))
-      .at(1_200, { type: 'session.closed', cause: 'lost', detail: '1006' });
+      .at(1_200, { type: 'session.closed', cause: 'lost', detail: '1006', fatal: false, deafMs: 0 });
     expect(recordAt(9_000).cost.lines[0]).toMatchObject({
       source: 'a1',
       state: 'estimated',
@@ -397,7 +417,7 @@ describe('what may be logged', () => {
 
   test('of a record holds no number, no word and no argument', () => {
     const { story, recordAt } = told({
-      agent: { failure: { apology: new Uint8Array(8), apologyText: 'x', forwardTo: '+14155550111' } },
+      agent: { failure: { ...AGENT.failure, forwardTo: '+14155550111' } },
     });
     for (const [ms, event] of spoke) story.at(ms, event);
     story.at(2_100, { type: 'turn.transcribed', turn: 't1', text: 'my secret' });

@@ -8,6 +8,7 @@ import { step } from '../../src/call/machine.ts';
 import type { CallPolicy } from '../../src/call/policy.ts';
 import { admittedCall, type CallState } from '../../src/call/state.ts';
 import type { Clock } from '../../src/clock.ts';
+import { OPEN_ADMISSION } from '../support/open-admission.ts';
 
 /** Monotonic time of the admission in every story. */
 export const ADMITTED_MS = 50_000;
@@ -27,7 +28,7 @@ export class StoryClock implements Clock {
   }
 }
 
-const AGENT: Agent = {
+export const AGENT: Agent = {
   name: 'clinic',
   file: 'clinic.yaml',
   hash: 'a'.repeat(64),
@@ -37,6 +38,7 @@ const AGENT: Agent = {
     voice: 'marin',
     speed: 1,
     endpoint: null,
+    maxSessionMs: 3_600_000,
     reasoningEffort: null,
     maxOutputTokens: 1024,
     noiseReduction: null,
@@ -53,9 +55,18 @@ const AGENT: Agent = {
   },
   silence: { promptAfterMs: 15_000, prompt: 'Are you there?', goodbye: 'Goodbye.' },
   limits: { maxCallMs: 600_000, wrapUp: 'We must end.', modelStallMs: 8_000, toolMs: 5_000, maxConcurrentCalls: 5 },
+  admission: OPEN_ADMISSION,
   tools: [],
   endCall: { enabled: true, goodbye: 'Goodbye.' },
-  failure: { apology: new Uint8Array(8_000), apologyText: 'I am sorry, please call again.', forwardTo: null },
+  failure: {
+    hold: new Uint8Array(8_000),
+    holdAfterMs: 1_700,
+    fallback: null,
+    apology: new Uint8Array(8_000),
+    apologyText: 'I am sorry, please call again.',
+    forwardTo: null,
+    voicemail: null,
+  },
   recording: null,
 };
 
@@ -69,7 +80,17 @@ const POLICY: CallPolicy = {
   wrapUp: 'We must end.',
   modelStallMs: 8_000,
   endCall: { goodbye: 'Goodbye.' },
+  endOfTurnMs: 0,
+  holdBytes: 0,
+  holdAfterMs: 1_700,
+  holdEveryMs: 5_000,
+  models: 1,
+  recoverWithinMs: 0,
+  resumeAskMs: 3_000,
+  resumeWithinMs: 0,
+  rolloverAfterMs: 3_300_000,
   apologyBytes: 8_000,
+  apologyText: 'I am sorry.',
   afterFailure: { do: 'hang_up' },
   mediaWaitMs: 10_000,
   maxAheadMs: 60_000,

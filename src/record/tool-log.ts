@@ -1,0 +1,63 @@
+// The tools of a call's record: what the model asked for, and what became of it.
+import type { CallEffect } from '../call/effect.ts';
+import type { CallEvent } from '../call/event.ts';
+import type { ToolRecord } from './call-record.ts';
+import { type EventOf, kept } from './turn-log.ts';
+
+/** A call of an hour stays far below it. */
+const MAX_TOOLS = 1_000;
+
+export class ToolLog {
+  readonly #tools = new Map<string, ToolRecord>();
+  #dropped = 0;
+
+  happened(event: CallEvent): void {
+    if (event.type === 'tool.called') this.#called(event);
+    else if (event.type === 'tool.settled') this.#settled(event);
+  }
+
+  caused(effect: CallEffect, event: CallEvent): void {
+    if (effect.do === 'session.settle_tool') {
+      // Answered in the step of its call: by the call itself.
+      if (event.type === 'tool.called') this.#end(effect.toolCall, 'built_in', 0, effect.output);
+    } else if (effect.do === 'tool.abort') {
+      const tool = this.#tools.get(effect.toolCall);
+      if (tool) this.#tools.set(tool.toolCall, { ...tool, status: 'aborted', durationMs: since(tool, event.atMs) });
+    }
+  }
+
+  /** All tools in the record's own time, and how many were not kept. */
+  tools(zeroMs: number): { tools: ToolRecord[]; toolsDropped: number } {
+    const tools = [...this.#tools.values()].map((tool) => ({ ...tool, atMs: Math.round(tool.atMs - zeroMs) }));
+    return { tools, toolsDropped: this.#dropped };
+  }
+
+  #called(event: EventOf<'tool.called'>): void {
+    if (this.#tools.size >= MAX_TOOLS) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#tools.set(event.toolCall, {
+      toolCall: event.toolCall,
+      name: event.name,
+      atMs: event.atMs,
+      status: 'unsettled',
+      durationMs: null,
+      arguments: kept(event.arguments),
+      output: null,
+    });
+  }
+
+  #settled(event: EventOf<'tool.settled'>): void {
+    const tool = this.#tools.get(event.toolCall);
+    if (tool) this.#end(event.toolCall, event.status, since(tool, event.atMs), event.output);
+  }
+
+  #end(toolCall: string, status: string, durationMs: number, output: string): void {
+    const tool = this.#tools.get(toolCall);
+    if (tool?.status !== 'unsettled') return;
+    this.#tools.set(toolCall, { ...tool, status, durationMs, output: kept(output) });
+  }
+}
+
+const since = (tool: ToolRecord, atMs: number): number => Math.round(atMs - tool.atMs);
