@@ -18,12 +18,14 @@ export interface Row {
 }
 
 /** Files of `src/call` that touch sockets, timers or the log. Every other file there is pure. */
-const CALL_SHELL = ['call', 'calls', 'shelf', 'feed'].map((name) => `call/${name}.ts`);
+const CALL_SHELL = ['call', 'calls', 'gate', 'following', 'holdings', 'sweep', 'shelf', 'feed'].map(
+  (name) => `call/${name}.ts`,
+);
 
 /** The model side's own machine: as pure as the call core. */
 const DIALOGUE = [
   ...['dialogue', 'dialogue-state', 'responses', 'speech', 'tool-calls', 'billing', 'wanted'],
-  ...['items', 'error-codes', 'messages'],
+  ...['items', 'error-codes', 'messages', 'recall'],
 ].map((name) => `realtime/openai/${name}.ts`);
 
 /** What a pure file may not know of: time, chance, the process. */
@@ -40,26 +42,30 @@ export const TABLE: readonly Row[] = [
   { area: 'clock', files: ['clock.ts'], may: [] },
   { area: 'errors', files: ['errors.ts'], may: [] },
   { area: 'spelling', files: ['spelling.ts'], may: [] },
+  { area: 'heard-text', files: ['heard-text.ts'], may: [] },
   { area: 'yaml', files: ['yaml/'], may: ['spelling'] },
   { area: 'config', files: ['config.ts'], may: ['errors', 'spelling'] },
   { area: 'log', files: ['log.ts'], may: ['errors'] },
+  { area: 'coordination', files: ['coordination/'], may: ['type carrier/carrier.ts', 'clock'] },
   { area: 'carrier/twilio', files: ['carrier/twilio/'], may: ['carrier', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'carrier', files: ['carrier/carrier.ts'], may: ['audio', 'errors'] },
   { area: 'tools', files: ['tools/'], may: ['errors', 'clock'] },
   { area: 'agent', files: ['agent/'], may: ['tools', 'errors', 'audio', 'yaml'], computed: 'the tools file that an agent file names' },
   { area: 'dialogue', files: DIALOGUE, may: ['realtime', 'audio'], packages: false },
   { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'audio', 'config', 'errors', 'log', 'clock'] },
-  { area: 'realtime', files: ['realtime/session.ts'], may: ['agent', 'audio', 'errors'] },
+  { area: 'realtime', files: ['realtime/'], may: ['agent', 'audio', 'errors', 'clock'] },
   { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors'] },
-  { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
-  { area: 'call', files: ['call/'], may: ['carrier/carrier.ts', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
+  { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
+  { area: 'call', files: ['call/'], may: ['heard-text', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
+  { area: 'peers', files: ['peers/'], may: ['carrier/carrier.ts', 'type call', 'type call shell', 'clock', 'errors', 'log'] },
   { area: 'simulator', files: ['simulator/'], may: ['audio', 'clock', 'errors', 'yaml'] },
   { area: 'phone', files: ['phone/'], may: ['audio', 'clock'] },
   { area: 'tape', files: ['tape/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'metrics', files: ['metrics/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
-  { area: 'record', files: ['record/'], may: ['type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
+  { area: 'record', files: ['record/'], may: ['heard-text', 'type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
   { area: 'dashboard', files: ['dashboard/'], may: ['call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
   { area: 'replay', files: ['replay/'], may: ['*'] },
+  { area: 'chaos', files: ['chaos/'], may: ['*'] },
   { area: 'process', files: ['server.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },
 ];
 

@@ -12,7 +12,17 @@ import { markdown, type Report } from '../bench/report.ts';
 import { ROOT, treeFiles } from './tree.ts';
 
 /** In this order: what needs the machine for itself comes when nothing else of ours is left running. */
-const PARTS = ['truncation', 'barge-in-stop', 'load', 'churn', 'recorded-calls'];
+const PARTS = [
+  'truncation',
+  'barge-in-stop',
+  'load',
+  'churn',
+  'rolling-restarts',
+  'long-call',
+  'soak',
+  'chaos',
+  'recorded-calls',
+];
 /** Longer than any part takes; one that hangs must not hang the pipeline. */
 const PART_DEADLINE_MS = 25 * 60_000;
 

@@ -11,6 +11,10 @@ export const ERROR_CODES = {
   TRK_DATA_DIR: 0,
   /** A webhook without what a call needs. */
   TRK_BAD_WEBHOOK: 400,
+  /** What is kept of a call outside its process could not be read or written, or not in time. */
+  TRK_STORE: 500,
+  /** An onlooker (tape, recording, record) did not finish in time when its call was over. */
+  TRK_ONLOOKER_LATE: 0,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

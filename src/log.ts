@@ -68,7 +68,7 @@ export function createLogger({ level, destination }: LogOptions): Logger {
   );
 }
 
-/** Lines that wait for a slow reader; beyond it new ones are dropped. */
+/** Lines that wait for a slow reader; beyond it new ones are dropped, and how many is said when there is room again. */
 const MAX_WAITING_CHARS = 16 * 1024 * 1024;
 const RETRY_MS = 50;
 
@@ -76,15 +76,18 @@ const RETRY_MS = 50;
  * Standard output, written behind the calls' back. What cannot be written (full disk, reader gone) is lost and nothing else
  * happens: pino's own destination throws on such a fault, and then sleeps for ever in its exit hook.
  */
-export function standardOutput(fd = 1): DestinationStream {
+export function standardOutput(fd = 1, maxWaitingChars = MAX_WAITING_CHARS): DestinationStream {
   let waiting: string[] = [];
   let waitingChars = 0;
   let busy = false;
+  let dropped = 0;
 
   const take = (): Buffer => {
+    if (dropped > 0) waiting.push(droppedLine(dropped));
     const bytes = Buffer.from(waiting.join(''));
     waiting = [];
     waitingChars = 0;
+    dropped = 0;
     return bytes;
   };
   const put = (bytes: Buffer, from: number): void => {
@@ -109,13 +112,20 @@ export function standardOutput(fd = 1): DestinationStream {
   });
   return {
     write(line) {
-      if (waitingChars + line.length > MAX_WAITING_CHARS) return;
+      if (waitingChars + line.length > maxWaitingChars) {
+        dropped += 1;
+        return;
+      }
       waiting.push(line);
       waitingChars += line.length;
       work();
     },
   };
 }
+
+/** As pino would print it: this line can wait for nobody. */
+const droppedLine = (count: number): string =>
+  `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), count, msg: 'log lines dropped' })}\n`;
 
 /** The logger of one call: every line carries its `callId`. */
 export const callLogger = (log: Logger, callId: string): Logger => log.child({ callId });

@@ -6,6 +6,9 @@ import { TrunklineError } from './errors.ts';
 import { createLogger } from './log.ts';
 import { type Server, startServer } from './server.ts';
 
+/** How often a drain tells how far it is. */
+const PROGRESS_MS = 5_000;
+
 /** Serves until told to stop. Errors of the boot are thrown; the command line prints them. */
 export async function serve(): Promise<void> {
   const config = await readConfiguration(process.env);
@@ -20,15 +23,22 @@ export async function serve(): Promise<void> {
       process.exit(1);
     }
     stopping = true;
-    log.info({ signal, live: server.calls.live, drainSeconds: config.drainMs / 1000 }, 'draining');
-    const progress = setInterval(() => log.info({ live: server.calls.live }, 'draining'), 5_000);
+    const untilMs = performance.now() + config.drainMs;
+    const told = (): { live: number; secondsLeft: number } => ({
+      live: server.calls.live,
+      // Below zero while the last ones are wrapped up.
+      secondsLeft: Math.round((untilMs - performance.now()) / 1_000),
+    });
+    log.info({ signal, ...told() }, 'draining');
+    const progress = setInterval(() => log.info(told(), 'draining'), PROGRESS_MS);
     void server
       .drain(config.drainMs)
-      .then(() => server.close())
       .then(() => {
         clearInterval(progress);
-        log.info('stopped');
+        if (server.calls.live > 0) log.warn({ live: server.calls.live }, 'calls that would not end are cut');
+        return server.close();
       })
+      .then(() => log.info('stopped'))
       .catch((err: unknown) => {
         log.error({ err }, 'stopping failed');
         process.exit(1);

@@ -3,27 +3,37 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, access, constants } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Agent } from './agent/agent.ts';
 import { loadAgents } from './agent/load.ts';
+import type { CallStore } from './call/call-store.ts';
 import { Calls, type Model } from './call/calls.ts';
 import type { OnlookerFactory } from './call/feed.ts';
+import { Holdings } from './call/holdings.ts';
+import { startSweep } from './call/sweep.ts';
 import { TWILIO_LEG } from './carrier/twilio/leg.ts';
 import { twilioCarrier } from './carrier/twilio/plugin.ts';
+import { twilioControl } from './carrier/twilio/rest.ts';
+import { explainStreamError } from './carrier/twilio/stream-codes.ts';
 import { type Clock, realClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { keepRegistered } from './coordination/heartbeat.ts';
+import { InProcess } from './coordination/in-process.ts';
 import { TrunklineError } from './errors.ts';
 import { callLogger, type Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { connectWire } from './realtime/openai/connect.ts';
-import { OpenAiSession } from './realtime/openai/session.ts';
-import { capabilitiesFor, dialogueConfig } from './realtime/openai/session-config.ts';
+import { freePort } from './peers/doors.ts';
+import { Sharing } from './peers/sharing.ts';
+import { ModelHealth } from './realtime/model-health.ts';
+import { Endpoints } from './realtime/openai/endpoints.ts';
+import { openAiModel } from './realtime/openai/model.ts';
 import { FileCallStore } from './record/file-store.ts';
+import { SteadyStore } from './record/steady-store.ts';
 import { loggable } from './record/call-record.ts';
 import { createRecorder, type Recorder } from './record/record.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator/server.ts';
 import { recordingOnlooker } from './tape/recording.ts';
+import { troubleLog } from './record/trouble-log.ts';
 import { tapeRecorder } from './tape/recorder.ts';
 import { createToolRunner, type ToolRunner } from './tools/runner.ts';
 
@@ -39,6 +49,10 @@ export interface ServerOptions {
   standingOnlookers?: boolean;
   /** How the embedded simulator behaves, where it answers. */
   simulator?: SimulatorOptions;
+  /** p99 of the event loop's delay of late, in milliseconds. Default: as it is measured. */
+  loopDelayMs?: () => number;
+  /** What the calls get for the files of the data folder; default: these. For faults of a disk. */
+  store?: (files: CallStore) => CallStore;
 }
 
 export interface Server {
@@ -51,6 +65,10 @@ export interface Server {
   calls: Calls;
   agents: readonly Agent[];
   metrics: Metrics;
+  /** Who holds places and tokens, and which nodes there are. */
+  coordination: InProcess;
+  /** What the calls hold: sessions, sockets, timers, tokens. */
+  holdings: Holdings;
   /** The embedded simulator, when it answers. */
   simulator: Simulator | null;
   /** Tells of each call's record. */
@@ -67,9 +85,6 @@ const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', 
 
 /** A webhook is known as a replay for half a year after its call. */
 const KEEP_ENTRIES_MS = 183 * 24 * 3_600_000;
-/** From the session's opening to its readiness; the call core has shorter patience once the caller is there. */
-const SESSION_READY_MS = 8_000;
-const HANDSHAKE_MS = 5_000;
 /** From a request's first byte to its last; Twilio itself gives up after 15 s. */
 const REQUEST_MS = 10_000;
 
@@ -83,58 +98,83 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const publicUrl = config.publicUrl ?? localOrigin(config.host, port);
   const authToken = config.twilioAuthToken ?? randomBytes(16).toString('hex');
   const metrics = createMetrics({ clock, version: VERSION });
-  const store = new FileCallStore({ dataDir: config.dataDir, log });
-  const recorder = createRecorder({ dataDir: config.dataDir, clock, log });
-  recorder.onRecord((record) => log.info(loggable(record), 'call record'));
-  void store
+  const files = new FileCallStore({ dataDir: config.dataDir, log });
+  const nodeId = randomBytes(6).toString('hex');
+  const holdings = new Holdings();
+  const coordination = new InProcess({ clock, nodeId });
+  const fault = (err: unknown): void => metrics.error(err instanceof TrunklineError ? err.code : 'internal');
+  const failedRead = (err: unknown): void => {
+    fault(err);
+    log.error({ err }, 'call store failed');
+  };
+  const recorder = createRecorder({
+    dataDir: config.dataDir,
+    clock,
+    log,
+    incomplete: () => metrics.incomplete('record', 'failed'),
+  });
+  recorder.onRecord((record) => {
+    metrics.judged(record.quality);
+    log.info(loggable(record), 'call record');
+  });
+  void files
     .prune(clock.wallMs() - KEEP_ENTRIES_MS)
     .catch((err: unknown) => log.warn({ err }, 'old entries were not removed'));
 
-  const model = (agent: Agent): Model => {
-    const dialogue = dialogueConfig(agent);
-    const capabilities = capabilitiesFor(agent);
-    return {
-      capabilities,
-      config: dialogue,
-      open: (hooks) =>
-        new OpenAiSession({
-          config: dialogue,
-          capabilities,
-          clock,
-          readyWithinMs: SESSION_READY_MS,
-          listener: hooks,
-          connect: (events) =>
-            connectWire(
-              {
-                baseUrl: simulator?.origin ?? agent.model.endpoint ?? config.openaiBaseUrl,
-                model: agent.model.name,
-                apiKey: config.openaiApiKey ?? 'simulator',
-                handshakeMs: HANDSHAKE_MS,
-              },
-              events,
-            ),
-        }),
-    };
-  };
+  const health = new ModelHealth({
+    clock,
+    changed: (endpoint, state, detail) =>
+      log[state === 'open' ? 'error' : 'info']({ endpoint, state, why: detail }, 'circuit of a model'),
+  });
+  const endpoints = new Endpoints({
+    clock,
+    health,
+    only: simulator?.origin ?? null,
+    standard: config.openaiBaseUrl,
+    apiKey: config.openaiApiKey ?? 'simulator',
+  });
+  const model = (agent: Agent): Model => openAiModel(agent, endpoints, clock);
 
   const runners = new Map<Agent, ToolRunner>(
     agents.map((agent) => [agent, createToolRunner(agent.tools, { clock, deadlineMs: agent.limits.toolMs })]),
   );
   const standing: OnlookerFactory[] = [
-    tapeRecorder({ dataDir: config.dataDir, log }),
-    recordingOnlooker({ dataDir: config.dataDir, log }),
+    troubleLog({ log }),
+    tapeRecorder({ dataDir: config.dataDir, log, incomplete: (why) => metrics.incomplete('tape', why) }),
+    recordingOnlooker({
+      dataDir: config.dataDir,
+      log,
+      incomplete: () => metrics.incomplete('recording', 'failed'),
+    }),
     recorder.onlooker,
     metrics.onlooker,
   ];
   const calls = new Calls({
-    nodeId: randomBytes(6).toString('hex'),
+    nodeId,
     clock,
     agents,
     leg: TWILIO_LEG,
-    maxConcurrentCalls: config.maxConcurrentCalls,
+    bounds: config,
+    coordination,
     model,
+    modelHealth: ({ model: first, failure }) =>
+      [first, failure.fallback].flatMap((one) => (one === null ? [] : [health.read(endpoints.of(one).name)])),
+    loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
     runTool: (agent, callId, run) => (runners.get(agent) as ToolRunner).run({ ...run, callId }),
-    store,
+    store: new SteadyStore({ store: options.store?.(files) ?? files, clock, failed: failedRead }),
+    holdings,
+    control:
+      config.twilioAccountSid && config.twilioAuthToken
+        ? twilioControl({
+            baseUrl: config.twilioApiBaseUrl,
+            accountSid: config.twilioAccountSid,
+            authToken: config.twilioAuthToken,
+            publicUrl,
+            clock,
+            log,
+            counters: metrics.counters,
+          })
+        : null,
     onlookers: [...((options.standingOnlookers ?? true) ? standing : []), ...(options.onlookers ?? [])],
     watch: {
       admitted: ({ opening, agent }) => callLogger(log, opening.callId).info({ agent: agent.name }, 'call admitted'),
@@ -142,17 +182,37 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         metrics.rejected(reason);
         log.warn({ reason }, 'call refused');
       },
-      ended: (callId, { reason, by, result }) => callLogger(log, callId).info({ reason, by, result }, 'call ended'),
+      ended: (callId, { reason, by, result, detail }) =>
+        callLogger(log, callId).info({ reason, by, result, why: detail }, 'call ended'),
       closed: (callId) => callLogger(log, callId).debug('call closed'),
       swept: (callId) => {
         metrics.swept();
         callLogger(log, callId).warn('sockets of a call did not go in time');
       },
       fault: (callId, err) => {
-        metrics.error(err instanceof TrunklineError ? err.code : 'internal');
+        fault(err);
         callLogger(log, callId).error({ err }, 'fault in a call');
       },
+      streamFailed: (callId, code) =>
+        callLogger(log, callId).warn({ code, why: explainStreamError(code) }, 'the carrier reports a broken stream'),
+      ordered: (callId, order, outcome) =>
+        callLogger(log, callId)[outcome === 'failed' ? 'error' : 'info']({ order, outcome }, 'order to the carrier'),
     },
+  });
+
+  const stopSweep = startSweep({
+    calls,
+    holdings,
+    clock,
+    found: ({ kind, callId }) => {
+      metrics.leftover(kind);
+      callLogger(log, callId).error({ kind }, 'left over from a call that is gone');
+    },
+    failed: (callId, err) => callLogger(log, callId).error({ err }, 'a leftover could not be closed'),
+  });
+  const sharing = new Sharing({
+    ...{ nodeId, dataDir: config.dataDir, host: config.host, port, publicUrl, calls, clock, log },
+    passed: (what) => metrics.passedOn(what),
   });
 
   // Fastify's own request lines hold URLs, hence tokens; the carrier plugin logs what matters.
@@ -177,13 +237,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log,
     counters: metrics.counters,
     clock,
+    peers: sharing.passing,
+    hold: (callId, close) => holdings.hold('media_socket', callId, close),
   });
   addProbes(app, calls, metrics);
-  try {
-    await app.listen({ port, host: config.host });
-  } catch (cause) {
+  const closeAll = async (): Promise<void> => {
+    await app.close();
+    await sharing.close();
     await simulator?.close();
+    stopSweep();
     metrics.close();
+  };
+  try {
+    await sharing.open(app);
+  } catch (cause) {
+    await closeAll();
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new TrunklineError(
       'TRK_LISTEN',
@@ -192,6 +260,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     );
   }
 
+  const unregister = keepRegistered({
+    nodes: coordination.nodes,
+    facts: { nodeId, publicUrl, version: VERSION, startedWallMs: clock.wallMs() },
+    load: () => ({ live: calls.live, draining: calls.draining }),
+    clock,
+    fault,
+  });
   let closing: Promise<void> | null = null;
   return {
     origin: localOrigin(config.host, port),
@@ -200,14 +275,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     calls,
     agents,
     metrics,
+    coordination,
+    holdings,
     simulator,
     records: recorder,
-    drain: (drainMs) => calls.drain(clock.nowMs() + drainMs),
+    drain: (drainMs) => sharing.drain(clock.nowMs() + drainMs),
     close() {
-      closing ??= app.close().then(async () => {
-        await simulator?.close();
-        metrics.close();
-      });
+      closing ??= unregister().then(closeAll);
       return closing;
     },
   };
@@ -240,16 +314,4 @@ async function makeDataDir(dir: string): Promise<void> {
       { cause },
     );
   }
-}
-
-/** A port that is free now. Only for PORT=0, where media URLs must name the port before the server listens. */
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, host, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

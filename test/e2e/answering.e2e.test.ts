@@ -79,8 +79,9 @@ describe.concurrent('answering', () => {
   test.for([
     { what: 'a handshake of 600 ms', options: { handshakeDelayMs: 600 } },
     { what: 'a slow configuration', options: { updateDelayMs: 600 } },
-    { what: 'a handshake of 3 s', options: { handshakeDelayMs: 3_000 } },
-  ])('$what costs the caller no sample', { timeout: 20_000 }, ({ options }) =>
+    // Long enough for the caller to be asked for a moment.
+    { what: 'a handshake of 3 s', options: { handshakeDelayMs: 3_000 }, holds: ['clip:hold#1'] },
+  ])('$what costs the caller no sample', { timeout: 20_000 }, ({ options, holds = [] }) =>
     withE2e({ agent: { greeting: null }, simulator: { script, ...options } }, async (e2e) => {
       const phone = e2e.call();
       await phone.once('streaming');
@@ -99,7 +100,8 @@ describe.concurrent('answering', () => {
       expect(record.audio.filledMs).toEqual({ gap: 0, stall: 0 });
       expect(record.end.reason).toBe('agent_goodbye');
       // The word that began before the model was there was heard and answered.
-      expect(record.turns.map(({ who }) => who)).toEqual(['caller', 'agent']);
+      const turns = record.turns.map((turn) => (turn.who === 'caller' ? turn.who : turn.utterance));
+      expect(turns).toEqual([...holds, 'caller', 'u1']);
     }),
   );
 

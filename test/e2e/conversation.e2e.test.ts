@@ -56,12 +56,14 @@ describe.concurrent('a recorded caller', () => {
         expect(phone.warnings).toEqual([]);
         expect(phone.verbs.map(({ name }) => name)).toEqual(['Connect', 'Hangup']);
         expect(heard).toMatchObject({ endedBy: 'server', callStatus: 'completed', unplayedBytes: 0 });
-        expect(heard.http.map(({ path, status }) => [path.replace(/media\/.*/, 'media'), status])).toEqual([
-          ['/voice', 200],
-          ['/media', 101],
-          ['/voice/next', 200],
-          ['/voice/status', 204],
+        const http = heard.http.map(({ path, status }) => `${path.replace(/media\/.*/, 'media')} ${status}`);
+        expect(http.filter((line) => !line.startsWith('/voice/status'))).toEqual([
+          '/voice 200',
+          '/media 101',
+          '/voice/next 200',
         ]);
+        // The stream started, the stream stopped, the call completed.
+        expect(http.filter((line) => line.startsWith('/voice/status'))).toEqual(Array(3).fill('/voice/status 204'));
         expect(record.end).toMatchObject({ reason: 'agent_goodbye', by: 'agent', result: 'success' });
         expectTurns(record, session, heard);
         expectBill(record, session);

@@ -1,31 +1,34 @@
 // The real process, started and stopped as an operator does: what it says when it cannot start, how it stops with calls on
 // the line, and that any process of the same data folder can tell the carrier what follows.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeWav } from '../../src/audio/wav.ts';
-import { realClock } from '../../src/clock.ts';
-import { type PhoneCall, placeCall } from '../../src/phone/phone.ts';
-import type { PhoneOptions } from '../../src/phone/phone-options.ts';
-import { Origin } from '../../src/phone/signed-request.ts';
+import { newSid } from '../../src/phone/call-params.ts';
+import type { HttpExchange } from '../../src/phone/phone-result.ts';
 import { readTwiml } from '../../src/phone/twiml-reader.ts';
 import { clip } from '../../src/simulator/clips.ts';
-import type { SessionOptions } from '../../src/simulator/options.ts';
 import type { Script } from '../../src/simulator/script.ts';
-import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
-import { type LogLine, question, webhookParams, within } from '../support/e2e.ts';
+import { mediaUrl, question, webhookParams, within } from '../support/e2e.ts';
+import {
+  API_KEY,
+  AUTH_TOKEN,
+  askProcess,
+  callProcess,
+  carrierOf,
+  openMedia,
+  type ServerProcess,
+  withProcesses,
+} from '../support/server-process.ts';
 
 // Few at once: each process takes a core for a moment when it starts.
 vi.setConfig({ maxConcurrency: 4 });
 
-const PROGRAM = fileURLToPath(new URL('../../src/trunkline.mjs', import.meta.url));
-const AGENTS = fileURLToPath(new URL('../../agents', import.meta.url));
-const AUTH_TOKEN = '0123456789abcdef0123456789abcdef';
-const API_KEY = 'key-that-nobody-may-see';
 const PERSON = '+15005550009';
 
 let root: string;
@@ -33,87 +36,6 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'trunkline-process-'));
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
-
-/** One `trunkline serve`. */
-class ServerProcess {
-  readonly exit: Promise<number | null>;
-  readonly lines: LogLine[] = [];
-  stderr = '';
-  readonly #child: ChildProcess;
-  readonly #waiting = new Set<() => void>();
-  #rest = '';
-
-  /** Started outside the repository, so that nobody's own .env takes part. */
-  constructor(env: Record<string, string>) {
-    const { PATH = '' } = process.env;
-    const standard = { PATH, HOST: '127.0.0.1', PORT: '0', AGENTS_DIR: AGENTS, TWILIO_AUTH_TOKEN: AUTH_TOKEN };
-    this.#child = spawn(process.execPath, [PROGRAM, 'serve'], { cwd: root, env: { ...standard, ...env } });
-    this.#child.stdout?.on('data', (data: Buffer) => this.#read(data.toString()));
-    this.#child.stderr?.on('data', (data: Buffer) => void (this.stderr += data.toString()));
-    this.exit = new Promise((resolve) => this.#child.on('close', (code) => resolve(code)));
-    void this.exit.then(() => this.#wake());
-  }
-
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
-    this.#child.kill(name);
-  }
-
-  /** The first line with this text; fails when the process ends without one. */
-  line(msg: string): Promise<LogLine> {
-    const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
-    const look = (): void => {
-      const found = this.lines.find((line) => line.msg === msg);
-      if (found) resolve(found);
-      else if (this.#child.exitCode !== null) reject(new Error(`ended without "${msg}": ${this.stderr}`));
-      else return;
-      this.#waiting.delete(look);
-    };
-    this.#waiting.add(look);
-    look();
-    return within(15_000, `the line "${msg}"`, promise);
-  }
-
-  /** Where it listens, once it does. */
-  async ready(): Promise<string> {
-    return (await this.line('ready'))['listening'] as string;
-  }
-
-  #read(text: string): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.lines.push(JSON.parse(line) as LogLine);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const look of this.#waiting) look();
-  }
-}
-
-/** Runs `body` with processes that end with it, whatever happens. */
-async function withProcesses<T>(
-  body: (start: (env?: Record<string, string>) => ServerProcess, simulator: Simulator) => Promise<T>,
-  session: SessionOptions = {},
-): Promise<T> {
-  const simulator = await startSimulator({ session });
-  const processes: ServerProcess[] = [];
-  const dataDir = await mkdtemp(join(root, 'data-'));
-  try {
-    return await body((env = {}) => {
-      const model = { OPENAI_API_KEY: API_KEY, OPENAI_BASE_URL: simulator.origin };
-      const server = new ServerProcess({ DATA_DIR: dataDir, ...model, ...env });
-      processes.push(server);
-      return server;
-    }, simulator);
-  } finally {
-    for (const server of processes) server.signal('SIGKILL');
-    await Promise.all(processes.map(({ exit }) => exit));
-    await simulator.close();
-  }
-}
-
-const call = (origin: string, options: Partial<PhoneOptions> = {}): PhoneCall =>
-  placeCall({ server: origin, authToken: AUTH_TOKEN, maxMs: 30_000, ...options });
 
 const script: Script = {
   greeting: { items: [{ say: ['short_ok'] }] },
@@ -128,7 +50,7 @@ describe.concurrent('a process that is told to stop', () => {
         const server = start();
         const origin = await server.ready();
         expect((await fetch(`${origin}/readyz`)).status).toBe(200);
-        const live = call(origin);
+        const live = callProcess(origin);
         await live.once('firstAudio');
         server.signal('SIGTERM');
         await server.line('draining');
@@ -137,14 +59,14 @@ describe.concurrent('a process that is told to stop', () => {
         expect(probe.status).toBe(503);
         expect(await probe.json()).toEqual({ status: 'draining', live: 1 });
         expect((await fetch(`${origin}/healthz`)).status).toBe(200);
-        const refused = await call(origin).ended;
+        const refused = await callProcess(origin).ended;
         expect(refused).toMatchObject({ callStatus: 'busy', verbs: [{ name: 'Reject' }] });
 
         // The live call does not notice: the caller speaks, the agent says goodbye and hangs up.
         live.say(question());
         const { verbs, heard, http } = await live.ended;
         expect(verbs.map(({ name }) => name)).toEqual(['Connect', 'Hangup']);
-        expect(http.map(({ status }) => status)).toEqual([200, 101, 200, 204]);
+        expect(withoutCallbacks(http)).toEqual([200, 101, 200]);
         expect(heard.at(-1)?.bytes.includes(clip('clinic_goodbye').audio)).toBe(true);
         expect(await within(5_000, 'the end of the process', server.exit)).toBe(0);
         expect(server.lines.find(({ msg }) => msg === 'call ended')).toMatchObject({ reason: 'agent_goodbye' });
@@ -159,7 +81,7 @@ describe.concurrent('a process that is told to stop', () => {
     withProcesses(
       async (start) => {
         const server = start({ DRAIN_SECONDS: '1' });
-        const live = call(await server.ready());
+        const live = callProcess(await server.ready());
         await live.once('firstAudio');
         server.signal('SIGINT');
         const { heard, unplayedBytes } = await live.ended;
@@ -170,6 +92,71 @@ describe.concurrent('a process that is told to stop', () => {
           reason: 'drained',
           result: 'success',
         });
+      },
+      { script },
+    ),
+  );
+
+  test('tells every 5 seconds how many calls live and how long they may', { timeout: 40_000 }, () =>
+    withProcesses(
+      async (start) => {
+        const server = start({ DRAIN_SECONDS: '7' });
+        const live = callProcess(await server.ready());
+        await live.once('firstAudio');
+        server.signal('SIGTERM');
+        expect(await server.line('draining')).toMatchObject({ signal: 'SIGTERM', live: 1, secondsLeft: 7 });
+        expect(await server.line('draining', 2)).toMatchObject({ live: 1, secondsLeft: 2 });
+        live.hangUp();
+        expect(await within(5_000, 'the end of the process', server.exit)).toBe(0);
+      },
+      { script },
+    ),
+  );
+
+  test('is not ready at once, also for who asks again on the same connection', { timeout: 20_000 }, () =>
+    withProcesses(
+      async (start) => {
+        const server = start();
+        const origin = await server.ready();
+        const live = callProcess(origin);
+        await live.once('firstAudio');
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        const before = await probe(origin, agent);
+        server.signal('SIGTERM');
+        await server.line('draining');
+        const after = await probe(origin, agent);
+        expect(before).toMatchObject({ status: 200, connection: 'keep-alive' });
+        expect(after).toMatchObject({ status: 503, body: { status: 'draining', live: 1 }, connection: 'close' });
+        expect(after.localPort).toBe(before.localPort);
+        agent.destroy();
+        live.hangUp();
+        await live.ended;
+      },
+      { script },
+    ),
+  );
+
+  test('still takes the media of a call that it has let in, and answers all that follows it', { timeout: 20_000 }, () =>
+    withProcesses(
+      async (start) => {
+        const server = start();
+        const origin = await server.ready();
+        const callSid = newSid('CA');
+        const { body } = await askProcess(origin, '/voice', callSid);
+        server.signal('SIGTERM');
+        await server.line('draining');
+
+        const { socket, say, heard } = await openMedia(origin, mediaUrl(body), callSid);
+        await within(5_000, 'the first audio', heard);
+        const closed = once(socket, 'close');
+        say((messages) => messages.stop());
+        expect((await askProcess(origin, '/voice/next', callSid)).status).toBe(200);
+        await closed;
+        const carrier = carrierOf(origin);
+        const completed = { ...webhookParams(callSid), CallStatus: 'completed' };
+        expect((await carrier.ask(carrier.resolve('/voice/status'), completed)).status).toBe(204);
+        expect(await within(5_000, 'the end of the process', server.exit)).toBe(0);
+        expect(server.lines.find(({ msg }) => msg === 'call ended')).toMatchObject({ reason: 'caller_hung_up' });
       },
       { script },
     ),
@@ -188,7 +175,7 @@ describe.concurrent('a process that is told to stop', () => {
     withProcesses(
       async (start) => {
         const server = start();
-        const live = call(await server.ready());
+        const live = callProcess(await server.ready());
         await live.once('firstAudio');
         server.signal('SIGTERM');
         await server.line('draining');
@@ -296,6 +283,73 @@ describe.concurrent('a process that cannot start', () => {
   );
 });
 
+describe.concurrent('a tool that leaves trouble behind', () => {
+  const TOOLS = `const parameters = { type: 'object', properties: {} };
+    export default [
+      { name: 'forgets', description: 'x', parameters, run() { void Promise.reject(new Error('left behind')); return 'ok'; } },
+      { name: 'throws', description: 'x', parameters, run() { setTimeout(() => { throw new Error('left behind'); }); return 'ok'; } },
+    ];`;
+  const goodbye = { items: [{ say: ['clinic_goodbye'] }, { tool: 'end_call', arguments: {} }] };
+  const leaving = (tool: string): Script => ({
+    greeting: { items: [{ say: ['short_ok'] }] },
+    turns: [{ items: [{ tool, arguments: {} }] }, goodbye],
+    afterTool: { [tool]: { items: [{ say: ['short_ok'] }] } },
+  });
+
+  async function agents(): Promise<Record<string, string>> {
+    const folder = await mkdtemp(join(root, 'agents-'));
+    await writeFile(join(folder, 'tools.mjs'), TOOLS);
+    await writeFile(join(folder, 'desk.yaml'), 'answers: ["*"]\ninstructions: Be kind.\ntools: tools.mjs\n');
+    return { AGENTS_DIR: folder };
+  }
+
+  /** Two callers; one makes the tool run. Then both come to their proper ends. */
+  async function twoCalls(server: ServerProcess, line: string): Promise<void> {
+    const origin = await server.ready();
+    const asks = { cue: { after: 'agent_silent', forMs: 300 }, action: { say: question() } } as const;
+    const [one, other] = [callProcess(origin, { track: { steps: [asks, asks] } }), callProcess(origin)];
+    expect(await server.line(line)).toMatchObject({ err: { type: 'Error' } });
+    const { verbs, heard } = await one.ended;
+    expect(verbs.map(({ name }) => name)).toEqual(['Connect', 'Hangup']);
+    expect(heard.at(-1)?.bytes.includes(clip('clinic_goodbye').audio)).toBe(true);
+    other.hangUp();
+    await other.ended;
+  }
+
+  const ends = ({ lines }: ServerProcess): unknown[] =>
+    lines.filter(({ msg }) => msg === 'call ended').map(({ reason }) => reason);
+
+  test('a promise it forgot is told, and nobody else hears of it', { timeout: 40_000 }, () =>
+    withProcesses(
+      async (start) => {
+        const server = start(await agents());
+        await twoCalls(server, 'unhandled rejection');
+        expect(ends(server)).toEqual(['agent_goodbye', 'caller_hung_up']);
+        const origin = await server.ready();
+        expect((await fetch(`${origin}/readyz`)).status).toBe(200);
+      },
+      { script: leaving('forgets') },
+    ),
+  );
+
+  test(
+    'a throw out of nowhere lets every call come to its end; the process takes no more and exits with 1',
+    {
+      timeout: 40_000,
+    },
+    () =>
+      withProcesses(
+        async (start) => {
+          const server = start(await agents());
+          await twoCalls(server, 'uncaught exception');
+          expect(await within(5_000, 'the end of the process', server.exit)).toBe(1);
+          expect(ends(server)).toEqual(['agent_goodbye', 'caller_hung_up']);
+        },
+        { script: leaving('throws') },
+      ),
+  );
+});
+
 describe.concurrent('two processes of one data folder', () => {
   test('the second tells the carrier what follows a call of the first, ended or killed', { timeout: 40_000 }, () =>
     withProcesses(
@@ -310,22 +364,21 @@ describe.concurrent('two processes of one data folder', () => {
         const [first, second] = [start({ AGENTS_DIR: agents }), start({ AGENTS_DIR: agents })];
         const [origin, other] = await Promise.all([first.ready(), second.ready()]);
 
-        const done = call(origin, {
+        const done = callProcess(origin, {
           track: { steps: [{ cue: { after: 'agent_silent', forMs: 200 }, action: { say: question() } }] },
         });
-        const killed = call(origin);
+        const killed = callProcess(origin);
         await done.ended;
         expect(await whatFollows(other, done.callSid)).toEqual(['Hangup']);
 
         // What the carrier is to do if its process dies was stored when the call was let in.
-        expect(await whatFollows(other, killed.callSid)).toEqual(['Dial', 'Hangup']);
         first.signal('SIGKILL');
         await first.exit;
         const { verbs } = await within(10_000, 'the end of the call', killed.ended);
         expect(verbs.map(({ name }) => name)).toEqual(['Connect']);
         expect(await whatFollows(other, killed.callSid)).toEqual(['Dial', 'Hangup']);
         // A webhook of a call that went on is a replay for every process.
-        expect((await ask(other, '/voice', done.callSid)).status).toBe(403);
+        expect((await askProcess(other, '/voice', done.callSid)).status).toBe(403);
         expect(await whatFollows(other, webhookParams().CallSid as string)).toEqual(['Hangup']);
       },
       { script },
@@ -333,21 +386,13 @@ describe.concurrent('two processes of one data folder', () => {
   );
 });
 
-/** Asks a process as the carrier would. */
-function ask(origin: string, path: string, callSid: string) {
-  const carrier = new Origin({
-    clock: realClock,
-    server: origin,
-    publicUrl: origin,
-    authToken: AUTH_TOKEN,
-    sign: 'good',
-  });
-  return carrier.ask(carrier.resolve(path), webhookParams(callSid));
-}
+/** The statuses of what the carrier asked, status callbacks left out. */
+const withoutCallbacks = (http: readonly HttpExchange[]): number[] =>
+  http.filter(({ path }) => path !== '/voice/status').map(({ status }) => status);
 
 /** The verbs that follow the media of a call. */
 async function whatFollows(origin: string, callSid: string): Promise<string[]> {
-  const { body, contentType } = await ask(origin, '/voice/next', callSid);
+  const { body, contentType } = await askProcess(origin, '/voice/next', callSid);
   return readTwiml(body, contentType).map(({ name }) => name);
 }
 
@@ -355,4 +400,16 @@ function expectNoSecrets({ lines, stderr }: ServerProcess): void {
   const text = lines.map((line) => JSON.stringify(line)).join('\n') + stderr;
   for (const secret of [AUTH_TOKEN, API_KEY]) expect(text).not.toContain(secret);
   expect(text).not.toMatch(/\+\d{6,}/);
+}
+
+/** Asks for readiness on the connection that the agent keeps. */
+async function probe(origin: string, agent: Agent) {
+  const [response] = await once(get(`${origin}/readyz`, { agent }), 'response');
+  const { localPort } = response.socket;
+  return {
+    status: response.statusCode,
+    connection: response.headers.connection,
+    body: await json(response),
+    localPort,
+  };
 }
