@@ -32,6 +32,14 @@ const COMMANDS: Record<string, Command> = {
       await replay(args);
     },
   },
+  chaos: {
+    usage: 'chaos [--seed N] [--faults N]',
+    what: 'recorded callers while faults strike everything: what each caller heard',
+    async run(args) {
+      const { chaos } = await import('./chaos/chaos.ts');
+      await chaos(args);
+    },
+  },
   simulator: {
     usage: 'simulator [--script FILE.yaml]',
     what: 'the embedded Realtime model as a server of its own, on 127.0.0.1',

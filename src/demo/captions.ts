@@ -7,7 +7,7 @@ import type { CallEvent } from '../call/event.ts';
 import type { CallFacts } from '../call/feed.ts';
 import { APOLOGY_CLIP, GREETING_CLIP } from '../call/policy.ts';
 import type { Termination } from '../call/termination.ts';
-import { splitHeard } from '../record/heard-text.ts';
+import { splitHeard } from '../heard-text.ts';
 
 /** One entry of the conversation; `atMs` counts from the start of the media. */
 export type Caption = { atMs: number } & (

@@ -20,6 +20,10 @@ export interface Handshake {
 // How a browser, which cannot set headers, sends its key.
 const KEY_PROTOCOL = 'openai-insecure-api-key.';
 
+/** The model that an upgrade request names, '' where it names none. */
+export const modelOf = (request: IncomingMessage): string =>
+  new URL(request.url ?? '/', 'http://127.0.0.1').searchParams.get('model') ?? '';
+
 /** Reads an upgrade request. */
 export function readHandshake(request: IncomingMessage): Handshake | { refusal: Refusal } {
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
@@ -27,7 +31,7 @@ export function readHandshake(request: IncomingMessage): Handshake | { refusal: 
   const { authorization = '', 'sec-websocket-protocol': protocols = '', ...headers } = request.headers;
   if (!/^Bearer \S+/.test(authorization) && !protocols.includes(KEY_PROTOCOL))
     return refused(401, 'invalid_api_key', 'You did not provide an API key.');
-  const model = url.searchParams.get('model');
+  const model = modelOf(request);
   if (!model) return refused(400, 'missing_model', 'You must provide a model parameter.');
   // The beta interface spoke other events; a client that asks for it would not understand these.
   if (headers['openai-beta'])

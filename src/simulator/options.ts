@@ -43,6 +43,8 @@ export interface SessionOptions {
   handshakeDelayMs?: number;
   /** The upgrade is never answered. */
   hangHandshake?: boolean;
+  /** The upgrade is answered, and then nothing is ever said. */
+  silent?: boolean;
   /** The upgrade is refused with this HTTP status. */
   refuse?: Refusal;
   /** Time from `session.update` to `session.updated`, default 0. */
@@ -87,6 +89,7 @@ const DEFAULTS: EffectiveOptions = {
   failTranscription: false,
   handshakeDelayMs: 0,
   hangHandshake: false,
+  silent: false,
   updateDelayMs: 0,
   mute: false,
   stall: false,

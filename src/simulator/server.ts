@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { realClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
-import { readHandshake, sendRefusal } from './handshake.ts';
+import { modelOf, readHandshake, sendRefusal } from './handshake.ts';
 import type { Refusal } from './handshake.ts';
 import { effectiveOptions } from './options.ts';
 import type { EffectiveOptions, SessionOptions } from './options.ts';
@@ -17,8 +17,8 @@ import { Timers } from './timers.ts';
 export interface SimulatorOptions {
   /** TCP port on 127.0.0.1; default 0, any free one. */
   port?: number;
-  /** Options of every session, or of the n-th connection attempt (from 1, refused ones counted). */
-  session?: SessionOptions | ((n: number) => SessionOptions);
+  /** Options of every session, or of the n-th connection attempt (from 1, refused ones counted), which asks for `model`. */
+  session?: SessionOptions | ((n: number, model: string) => SessionOptions);
   /** Time for everything but the sockets; default the real clock. */
   clock?: Clock;
 }
@@ -132,12 +132,16 @@ class Endpoint implements Simulator {
     const { session = {} } = this.#options;
     let options: EffectiveOptions;
     try {
-      options = effectiveOptions(typeof session === 'function' ? session(number) : session);
+      options = effectiveOptions(typeof session === 'function' ? session(number, modelOf(request)) : session);
     } catch (error) {
       console.error('simulator: session options failed', error);
       return this.#refuse(socket, number, { status: 500, message: 'session options failed' });
     }
-    if (options.hangHandshake) return undefined;
+    if (options.hangHandshake) {
+      // Read, or the end of a client that gives up would never be seen.
+      socket.on('end', () => socket.destroy()).resume();
+      return undefined;
+    }
     const answer = (): void => this.#answer(request, socket, head, number, options);
     if (options.handshakeDelayMs <= 0) answer();
     else this.#timers.after(options.handshakeDelayMs, answer);

@@ -33,6 +33,8 @@ export class SimulatedSession {
   readonly id = newId('sess');
   /** 1 for the first connection attempt the simulator saw, and so on. */
   readonly number: number;
+  /** The model that the client asked for. */
+  readonly model: string;
   /** Headers of the upgrade, without the key. */
   readonly headers: Record<string, string | string[] | undefined>;
   readonly clientEvents: { atMs: number; event: Record<string, unknown> }[] = [];
@@ -51,6 +53,7 @@ export class SimulatedSession {
   #listening: Listening;
   #transcriber: Transcriber;
   #closed: { code: number; reason: string } | undefined;
+  #withheld: RegExp | undefined;
 
   constructor(
     socket: WebSocket,
@@ -64,6 +67,7 @@ export class SimulatedSession {
   ) {
     const { options, clock } = from;
     this.number = from.number;
+    this.model = from.model;
     this.headers = from.headers;
     this.options = options;
     this.#socket = socket;
@@ -106,13 +110,14 @@ export class SimulatedSession {
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#guard(() => this.#receive(data, isBinary)));
     socket.on('close', (code, reason) => this.#ended(code, reason.toString()));
     socket.on('error', () => socket.terminate());
+    if (options.silent) this.withhold(/./);
     this.send({ type: 'session.created', session: this.#config });
     this.send({
       type: 'conversation.created',
       conversation: { id: host.conversationId, object: 'realtime.conversation' },
     });
     this.#timers.after(options.dropAfterMs, () => this.drop(options.dropCode, options.dropReason));
-    this.#timers.after(options.expiresInMs, () => this.#expire());
+    this.#timers.after(options.expiresInMs, () => this.expire());
   }
 
   /** The effective configuration. */
@@ -155,6 +160,7 @@ export class SimulatedSession {
 
   /** Sends a server event; an `event_id` is added when it has none. */
   send(event: Record<string, unknown>): void {
+    if (this.#withheld?.test(String(event.type))) return;
     const whole = { event_id: newId('event'), ...event };
     for (const frame of this.#garbage.frames(String(event.type), JSON.stringify(whole))) this.sendRaw(frame);
     this.#watchers.tell('server_event', whole);
@@ -173,7 +179,19 @@ export class SimulatedSession {
     else this.#socket.close(code, reason);
   }
 
-  #expire(): void {
+  /** From now on events of these types are not sent, as if the server had stopped in the middle of its work. */
+  withhold(types: RegExp): void {
+    this.#withheld = types;
+  }
+
+  /** From now on nothing comes or goes, not even a pong, and the connection looks open. */
+  freeze(): void {
+    this.withhold(/./);
+    this.#socket.pause();
+  }
+
+  /** The session has reached its longest duration. */
+  expire(): void {
     // No client provoked this one: it is not among `errorsSent`.
     if (this.options.expiry === 'error_then_close')
       this.send({ type: 'error', error: { ...refusal('session_expired', EXPIRED_REASON), event_id: null } });

@@ -1,5 +1,6 @@
 // Standard output that cannot be written loses lines and does nothing else.
-import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, createReadStream, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -13,6 +14,26 @@ test('a full disk costs the lines and nothing else', async () => {
   await new Promise(setImmediate);
   expect(() => out.write('another\n')).not.toThrow();
   // Left open: a write under way must not meet another file under the same number.
+});
+
+test('a reader that is too slow loses lines, and is told how many', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'trunkline-log-')), 'pipe');
+  execFileSync('mkfifo', [path]);
+  // Open for both, so that it waits for no reader; the pipe is full after 64 KiB.
+  const fd = openSync(path, constants.O_RDWR);
+  const line = `${'x'.repeat(64 * 1024)}\n`;
+  const out = standardOutput(fd, 16 * line.length);
+  // The first is under way, sixteen wait, three are too many.
+  for (let i = 0; i < 20; i++) out.write(line);
+  let text = '';
+  for await (const part of createReadStream(path, 'utf8')) {
+    text += part as string;
+    // With its last writer gone the pipe comes to its end.
+    if (text.endsWith('log lines dropped"}\n')) closeSync(fd);
+  }
+  const lines = text.trimEnd().split('\n');
+  expect(JSON.parse(lines.at(-1) as string)).toMatchObject({ level: 'warn', count: 3, msg: 'log lines dropped' });
+  expect(lines).toHaveLength(1 + 16 + 1);
 });
 
 test('lines come out whole and in order', async () => {
