@@ -18,7 +18,7 @@ export interface Row {
 }
 
 /** Files of `src/call` that touch sockets, timers or the log. Every other file there is pure. */
-const CALL_SHELL = ['call', 'calls', 'gate', 'following', 'holdings', 'sweep', 'shelf', 'feed'].map(
+const CALL_SHELL = ['call', 'calls', 'make-call', 'gate', 'following', 'holdings', 'sweep', 'shelf', 'feed'].map(
   (name) => `call/${name}.ts`,
 );
 

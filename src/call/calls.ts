@@ -23,28 +23,16 @@ import type {
 } from '../carrier/carrier.ts';
 import type { Clock } from '../clock.ts';
 import type { Coordination } from '../coordination/port.ts';
-import type { RealtimeSession, SessionCapabilities } from '../realtime/session.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import type { ModelHealth, ProcessBounds } from './admission.ts';
-import { Call, type SessionHooks, type ToolRun, type WantedSession } from './call.ts';
+import type { Call, ToolRun } from './call.ts';
+import { makeCall, type Model } from './make-call.ts';
 import type { CallStore, StoredCall } from './call-store.ts';
 import { Following } from './following.ts';
-import { type CallFacts, Feed, type Onlooker, type OnlookerFactory } from './feed.ts';
+import type { CallFacts, OnlookerFactory } from './feed.ts';
 import { Gate, type Ticket } from './gate.ts';
-import { heldClock, Holdings } from './holdings.ts';
-import { APOLOGY_CLIP, GREETING_CLIP, HOLD_CLIP } from './policy.ts';
-import { policyFor } from './policy-for.ts';
-import { Shelf } from './shelf.ts';
+import { Holdings } from './holdings.ts';
 import type { EndReason, Termination } from './termination.ts';
-
-/** A model adapter as the calls need it: one per agent. */
-export interface Model {
-  capabilities: SessionCapabilities;
-  /** The adapter's own configuration, plain data, for the tape; and that of the agent's fallback, where it has one. */
-  config: unknown;
-  fallbackConfig?: unknown;
-  open(hooks: SessionHooks, wanted: WantedSession): RealtimeSession;
-}
 
 export interface CallsOptions {
   /** Names this process in media tokens. */
@@ -198,65 +186,27 @@ export class Calls implements CallIntake {
   }
 
   #open(callId: string, key: string, incoming: IncomingCall, agent: Agent, ticket: Ticket): Admission {
-    const { clock, nodeId, store, watch } = this.#options;
-    const model = this.#options.model(agent);
-    const opening = {
-      callId,
-      direction: incoming.direction,
-      on: { leg: 'l1', session: 's1', epoch: 1 },
-      policy: policyFor(agent, this.#options.leg),
-      capabilities: model.capabilities,
-      target: ticket.target,
-      atMs: clock.nowMs(),
-    };
-    const { config: sessionConfig, fallbackConfig } = model;
-    const facts: CallFacts = { opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig, fallbackConfig };
-    const clips = new Map([
-      [APOLOGY_CLIP, agent.failure.apology],
-      [HOLD_CLIP, agent.failure.hold],
-    ]);
-    if (agent.greeting?.clip) clips.set(GREETING_CLIP, agent.greeting.clip);
-    const fault = (error: unknown): void => watch.fault(callId, error);
-    const onlookers = madeOnlookers(this.#options.onlookers, facts, fault);
-    const entry: StoredCall = {
-      callId,
-      carrier: incoming.carrier,
-      carrierCallId: incoming.carrierCallId,
-      node: nodeId,
-      admittedWallMs: facts.wallMs,
-      // What the carrier is told if this process dies under the call.
-      next: opening.policy.afterFailure,
-      termination: null,
-      statuses: [],
-      voicemail: null,
-    };
-    const stored = store.put(entry).catch(fault);
-    const change = (update: (call: StoredCall) => StoredCall): Promise<void> =>
-      stored.then(() => store.update(incoming.carrier, incoming.carrierCallId, update)).catch(fault);
-    const call = new Call({
-      opening,
-      clock: heldClock(clock, this.#holdings, callId),
-      feed: new Feed(onlookers, fault, clock),
-      shelf: new Shelf(clips),
-      openSession: (hooks, wanted) => this.#openSession(model, callId, hooks, wanted),
-      runTool: (run) => this.#runTool(agent, callId, run),
-      recallLeg: () => void this.#recall(live).catch(fault),
-      storeNext: (next) => change((c) => ({ ...c, next })),
-      ended: (termination) => {
-        live.endedAtMs = clock.nowMs();
-        this.#forgetToken(live);
-        watch.ended(callId, termination);
-        void change((c) => ({ ...c, termination }));
+    const { clock, watch, coordination } = this.#options;
+    const made = makeCall(
+      this.#options,
+      this.#holdings,
+      { callId, incoming, agent, ticket },
+      {
+        recallLeg: () => this.#recall(live),
+        ended: (termination) => {
+          live.endedAtMs = clock.nowMs();
+          this.#forgetToken(live);
+          watch.ended(callId, termination);
+          made.noteEnd(termination);
+        },
       },
-      swept: () => watch.swept(callId),
-      fault,
-    });
+    );
+    const { call, facts } = made;
     const { token, lease } = ticket;
-    const { tokens } = this.#options.coordination;
     const admission = { outcome: 'accepted', callId, token, facts: callerFacts(callId, incoming) } as const;
     const live: LiveCall = {
       ...{ call, agent, incoming, admission, lease, claimed: false, leg: null, final: false, endedAtMs: null },
-      tokenGone: this.#holdings.hold('media_token', callId, () => void tokens.forget(callId)),
+      tokenGone: this.#holdings.hold('media_token', callId, () => void coordination.tokens.forget(callId)),
     };
     this.#byId.set(callId, live);
     this.#byCarrierCall.set(key, live);
@@ -264,34 +214,6 @@ export class Calls implements CallIntake {
     watch.admitted(facts);
     call.start();
     return admission;
-  }
-
-  /** A model that cannot even be opened ends its call by name, like one that fails later. */
-  #openSession(model: Model, callId: string, hooks: SessionHooks, wanted: WantedSession): RealtimeSession {
-    let session: RealtimeSession | null = null;
-    const release = this.#holdings.hold('model_session', callId, () => session?.close());
-    const released = (): void => {
-      release();
-      hooks.released();
-    };
-    try {
-      session = model.open({ ...hooks, released }, wanted);
-      return session;
-    } catch (error) {
-      // Told when the call knows its session.
-      queueMicrotask(() => hooks.fault(error));
-      return brokenSession(model.capabilities, released);
-    }
-  }
-
-  /** A runner never rejects; if one does, the model is told and the call goes on. */
-  async #runTool(agent: Agent, callId: string, run: ToolRun): Promise<ToolOutcome> {
-    try {
-      return await this.#options.runTool(agent, callId, run);
-    } catch (error) {
-      this.#options.watch.fault(callId, error);
-      return { status: 'failed', output: `${run.name} failed.` };
-    }
   }
 
   async claim(token: string): Promise<MediaClaim | TokenRefusal> {
@@ -478,28 +400,4 @@ const callerFacts = (callId: string, { from, to, attestation }: IncomingCall): R
   caller: from.kind,
   called: to.value,
   ...(attestation === null ? {} : { attestation }),
-});
-
-/** The onlookers of one call; one that cannot be made is told, and the call does without. */
-const madeOnlookers = (
-  makers: readonly OnlookerFactory[],
-  facts: CallFacts,
-  failed: (error: unknown) => void,
-): Onlooker[] =>
-  makers.flatMap((make) => {
-    try {
-      return make(facts) ?? [];
-    } catch (error) {
-      failed(error);
-      return [];
-    }
-  });
-
-/** Stands in for a session that could not be opened. */
-const brokenSession = (capabilities: SessionCapabilities, released: () => void): RealtimeSession => ({
-  capabilities,
-  append() {},
-  appendSilence() {},
-  request() {},
-  close: released,
 });
