@@ -18,9 +18,7 @@ const SILENT_MS = 1_500;
 /** Every WebSocket answers a ping (RFC 6455 5.5.2). A call that is resumed in vain for a network's bad moment loses little. */
 const PONG_WITHIN_MS = 1_500;
 /** At most a second of audio lies between two marks: when none comes for so long, nobody reads. */
-const MARK_WITHIN_MS = 3_000;
-
-const LOOK_EVERY_MS = 500;
+const MARK_WITHIN_MS = 2_500;
 
 /** Watches until it is cancelled or the socket is found dead. Owns one timer. */
 export function watchLiveness({ clock, heardAtMs, marksWaitMs, ping, dead }: LivenessOptions): Cancel {
@@ -35,7 +33,9 @@ export function watchLiveness({ clock, heardAtMs, marksWaitMs, ping, dead }: Liv
     const nowMs = clock.nowMs();
     const heardMs = heardAtMs();
     if (nowMs < heardMs + SILENT_MS) {
-      if (marksWaitMs() < MARK_WITHIN_MS) return lookAt(Math.min(heardMs + SILENT_MS, nowMs + LOOK_EVERY_MS));
+      const marksMs = marksWaitMs();
+      // A mark that goes out later is due later still.
+      if (marksMs < MARK_WITHIN_MS) return lookAt(Math.min(heardMs + SILENT_MS, nowMs + MARK_WITHIN_MS - marksMs));
       return dead('stopped_reading', `no mark came back for ${MARK_WITHIN_MS} ms`);
     }
     if (pingedAtMs <= heardMs) {

@@ -359,7 +359,7 @@ describe('a socket that looks open', () => {
     expect((await peer.closed).code).toBe(1006);
   });
 
-  test('and returns no mark for three seconds has stopped reading', async () => {
+  test('and returns no mark for two and a half seconds has stopped reading', async () => {
     const { peer, clock, intake, leg } = await streaming();
     const hear = async (digit: string) => {
       peer.send(dtmf(digit));
@@ -376,9 +376,9 @@ describe('a socket that looks open', () => {
     }
     expect(intake.ofType('leg.closed')).toEqual([]);
     await hear('3');
-    clock.advance(2_000);
+    clock.advance(1_000);
     expect(intake.ofType('leg.closed')).toMatchObject([
-      { type: 'leg.closed', cause: 'stopped_reading', detail: 'no mark came back for 3000 ms' },
+      { type: 'leg.closed', cause: 'stopped_reading', detail: 'no mark came back for 2500 ms' },
     ]);
     expect((await peer.closed).code).toBe(1006);
   });
