@@ -40,7 +40,7 @@ const WAYS: { name: string; reason: string; go(call: BenchCall): Promise<void> }
   },
   {
     name: 'loses the connection while talking',
-    reason: 'media_lost',
+    reason: 'caller_hung_up',
     async go(call) {
       await call.connect();
       await sleep(TALK_MS);
