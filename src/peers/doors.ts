@@ -2,9 +2,11 @@
 // connections over all processes that listen, so the one that drains stops listening as soon as another does; what was
 // connected before goes on. Owns the listening, and knows of requests that are not answered yet.
 import { setImmediate as nextRound } from 'node:timers/promises';
-import { type AddressInfo, createServer, Server as NetServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, Server as NetServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Cancel, Clock } from '../clock.ts';
+import { TrunklineError } from '../errors.ts';
 
 export interface DoorsOptions {
   app: FastifyInstance;
@@ -13,13 +15,28 @@ export interface DoorsOptions {
   clock: Clock;
   /** Whether connections should not be used again: each answer then says so. */
   leaving(): boolean;
-  /** This process has stopped listening, because another has the port. */
-  handedOver(): void;
+  /** This process has stopped listening because another has the port, or (false) listens again because no other does. */
+  handedOver: (away: boolean) => void;
+}
+
+/** Another process on this port. */
+export interface PortNode {
+  node: string;
+  /** It lets new calls in. */
+  taking: boolean;
+}
+
+/** What a process can find out about the others on its port. */
+export interface PortNodes {
+  /** Those that answer. */
+  others(): Promise<readonly PortNode[]>;
+  /** Nobody is there any more. */
+  isGone(node: string): Promise<boolean>;
 }
 
 /** Elsewhere a port is one process's alone. */
 const SHARES_PORTS = process.platform === 'linux';
-/** How soon a draining process notices that another listens. */
+/** How soon a draining process notices that another listens, or is gone. */
 const LOOK_EVERY_MS = 250;
 /** What was connected last has sent its request by then. */
 const LINGER_MS = 1_000;
@@ -58,13 +75,24 @@ export class Doors {
     await app.listen({ host, port, ...(reusePort ? { reusePort } : {}) });
   }
 
-  /** Stops listening as soon as `isShared`. Resolves after the first look; call the result to look no more. */
-  async handOver(isShared: () => Promise<boolean>): Promise<Cancel> {
-    const { clock } = this.#options;
+  /**
+   * Stops listening as soon as another process on this port takes calls, and listens again should all of them be gone: who
+   * else would answer for the calls of this one? Resolves after the first look; call the result to look no more.
+   */
+  async handOver(nodes: PortNodes): Promise<Cancel> {
+    const { app, clock } = this.#options;
     let cancel: Cancel = () => {};
     let over = false;
+    let lastSeen: readonly PortNode[] = [];
     const look = async (): Promise<void> => {
-      if (await isShared()) return this.#stopListening();
+      const others = await nodes.others();
+      if (others.length > 0) lastSeen = others;
+      // One that is only slow to answer has not left the port.
+      const gone =
+        others.length === 0 && (await Promise.all(lastSeen.map(({ node }) => nodes.isGone(node)))).every(Boolean);
+      if (over) return;
+      if (app.server.listening && others.some(({ taking }) => taking)) await this.#stopListening();
+      else if (!app.server.listening && gone) this.#listenAgain();
       if (!over) cancel = clock.at(clock.nowMs() + LOOK_EVERY_MS, () => void look());
     };
     await look();
@@ -110,7 +138,22 @@ export class Doors {
     server.removeListener('connection', note);
     // Not the HTTP server's own `close`, which cuts idle connections whose next request may be on its way.
     if (server.listening) NetServer.prototype.close.call(server);
-    this.#options.handedOver();
+    this.#options.handedOver(true);
+  }
+
+  #listenAgain(): void {
+    const { app, host, port, handedOver } = this.#options;
+    // A port that cannot be had is tried again at the next look.
+    const settled = (): void => {
+      app.server.removeListener('listening', listening);
+      app.server.removeListener('error', settled);
+    };
+    const listening = (): void => {
+      settled();
+      handedOver(false);
+    };
+    app.server.once('listening', listening).once('error', settled);
+    app.server.listen({ host, port, reusePort: true });
   }
 }
 
@@ -123,14 +166,18 @@ function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** A port that is free now. Only for PORT=0, where media URLs must name the port before the server listens. */
-export function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, host, () => {
-      const address = probe.address() as AddressInfo;
-      probe.close(() => resolve(address.port));
-    });
-  });
+/**
+ * A port that is free now. Only for PORT=0, where media URLs must name the port before the server listens. Below those that
+ * a kernel gives to outgoing connections: one of these could take it in between.
+ */
+export async function freePort(host: string): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (await isFree(host, port)) return port;
+  }
+  throw new TrunklineError('TRK_LISTEN', `no port of ${host} is free; set PORT to one that is`);
 }
+
+/** Linux gives 32768 and above to connections. */
+const FIRST_PORT = 15_000;
+const LAST_PORT = 32_767;

@@ -32,6 +32,8 @@ const HOP_BY_HOP = new Set([
   'expect',
   'te',
 ]);
+/** What the system says where no process listens. */
+const NOBODY = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
 /** TwiML has at most 64 KiB; nothing else is passed on. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -43,9 +45,7 @@ export function askNode(socketPath: string, question: Question, withinMs: number
   const { method, path } = question;
   const request = httpRequest({ socketPath, method, path, headers, agent: false });
   const timer = setTimeout(() => request.destroy(), withinMs);
-  let connected = false;
-  request.on('socket', (socket) => socket.once('connect', () => (connected = true)));
-  request.on('error', () => resolve(connected ? 'silent' : 'gone'));
+  request.on('error', ({ code = '' }: NodeJS.ErrnoException) => resolve(NOBODY.has(code) ? 'gone' : 'silent'));
   // Also after an answer that was cut off; once answered it changes nothing.
   request.on('close', () => {
     clearTimeout(timer);

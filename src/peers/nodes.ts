@@ -3,7 +3,7 @@
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
-import { askNode } from './node-socket.ts';
+import { askNode, type NodeAnswer, type NodeFailure } from './node-socket.ts';
 
 /** The part of a logger that this folder uses. */
 export interface PeersLog {
@@ -90,6 +90,12 @@ export class Nodes {
     return found.filter((facts) => facts !== null);
   }
 
+  /** Whether nobody listens on the socket of a process; one that is slow is not gone. */
+  async isGone(node: string): Promise<boolean> {
+    const path = this.socketOf(node);
+    return path === null || (await this.#ask(path)) === 'gone';
+  }
+
   /** Removes the socket; peers that are connected stay so. */
   async close(): Promise<void> {
     const server = this.#server;
@@ -102,7 +108,7 @@ export class Nodes {
   async #factsOf(node: string): Promise<NodeFacts | null> {
     const path = this.#path(node);
     if (path === null) return null;
-    const answer = await askNode(path, { method: 'GET', path: NODE_PATH, headers: {}, body: '' }, FACTS_WITHIN_MS);
+    const answer = await this.#ask(path);
     if (answer === 'gone') await this.#removeStale(path);
     if (typeof answer === 'string' || answer.status !== 200) return null;
     try {
@@ -110,6 +116,10 @@ export class Nodes {
     } catch {
       return null;
     }
+  }
+
+  #ask(path: string): Promise<NodeAnswer | NodeFailure> {
+    return askNode(path, { method: 'GET', path: NODE_PATH, headers: {}, body: '' }, FACTS_WITHIN_MS);
   }
 
   async #removeStale(path: string): Promise<void> {

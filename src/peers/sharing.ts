@@ -57,7 +57,8 @@ export class Sharing {
     app.get(NODE_PATH, { logLevel: 'silent' }, async (request, reply) =>
       this.#nodes.isPeer(request.raw.socket) ? this.#facts() : reply.callNotFound(),
     );
-    const handedOver = (): void => log.info({ port }, 'another process has the port');
+    const handedOver = (away: boolean): void =>
+      away ? log.info({ port }, 'another process has the port') : log.warn({ port }, 'the other process is gone');
     const doors = new Doors({ app, host, port, clock, leaving: () => calls.draining, handedOver });
     await app.ready();
     // Before the port: a token of ours may come back by way of a peer at once.
@@ -73,9 +74,10 @@ export class Sharing {
   async drain(untilMs: number): Promise<void> {
     const { calls, clock } = this.#options;
     const drained = calls.drain(untilMs);
-    const stopLooking = await this.#doors?.handOver(async () =>
-      (await this.#onThisPort()).some(({ taking }) => taking),
-    );
+    const stopLooking = await this.#doors?.handOver({
+      others: () => this.#onThisPort(),
+      isGone: (node) => this.#nodes.isGone(node),
+    });
     const late = Promise.withResolvers<void>();
     const cancel = clock.at(untilMs + WRAP_UP_MS, late.resolve);
     await Promise.race([drained, late.promise]);

@@ -48,7 +48,7 @@ test('a moment asked for in an idle loss does not delay the next one', () => {
   line.advance(5_000);
   // Idle; three seconds without a model: one "one moment".
   line.models[0]?.lose();
-  line.advance(6_000);
+  line.advance(4_000);
   expect(line.call.state).toMatchObject({ session: 'ready', trouble: null });
   expect(holds(line)).toHaveLength(1);
   line.model.plans.push(MUTE);

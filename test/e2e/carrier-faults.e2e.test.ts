@@ -170,14 +170,22 @@ describe.concurrent('a carrier that does not ask what follows', () => {
     }),
   );
 
-  test('because it has stopped reading is found by its marks', { timeout: 60_000 }, () =>
-    withApi({ simulator: { script: { ...script, greeting: { items: [{ stampedMs: 60_000 }] } } } }, async (line) => {
-      const phone = line.call({ faults: [{ kind: 'stops_reading', atMs: 1_000 }] });
-      const result = await phone.ended;
-      expect((await line.e2e.record(phone.callSid)).end.reason).toBe('carrier_stopped_reading');
-      expect(result.streamMs).toBeLessThan(23_000);
-      expect(verbs(phone)).toEqual(['Connect', 'Hangup']);
-    }),
+  test(
+    'because it has stopped reading is found by its marks, and brings the caller back when told to',
+    () =>
+      withApi(
+        { simulator: { script: { ...script, greeting: { items: [{ stampedMs: 12_000 }] } } } },
+        async ({ e2e, api, call }) => {
+          const phone = call({ faults: [{ kind: 'stops_reading', atMs: 1_000 }] });
+          const resumed = () => e2e.metric('trunkline_troubles_total', { what: 'caller_resumed' });
+          await vi.waitFor(async () => expect(await resumed()).toBe(1), { timeout: 20_000, interval: 100 });
+          phone.hangUp();
+          expect((await phone.ended).streams).toHaveLength(2);
+          expect((await e2e.record(phone.callSid)).end.reason).toBe('caller_hung_up');
+          expect(api.requests).toMatchObject([{ status: 200 }]);
+        },
+      ),
+    40_000,
   );
 });
 

@@ -172,6 +172,34 @@ describe.skipIf(process.platform !== 'linux')('a process that takes the place of
       ),
   );
 
+  test(
+    'leaves the port to the old one again when it dies, so that live calls are answered for',
+    { timeout: 30_000 },
+    () =>
+      withProcesses(
+        async (start) => {
+          const { origin, env } = await sharedPort();
+          const old = start(env);
+          await old.ready();
+          const talking = callProcess(origin);
+          await talking.once('firstAudio');
+          const fresh = await replaced(old, () => start(env));
+          fresh.signal('SIGKILL');
+          await old.line('the other process is gone');
+
+          const probe = await fetch(`${origin}/readyz`, { headers: { connection: 'close' } });
+          expect(probe.status).toBe(503);
+          expect((await callProcess(origin).ended).callStatus).toBe('busy');
+          talking.say(question());
+          const { verbs, http } = await talking.ended;
+          expect(verbs.map(({ name }) => name)).toEqual(['Connect', 'Hangup']);
+          expect(http.filter(({ status }) => status === 0 || status >= 300)).toEqual([]);
+          expect(await within(5_000, 'the end of the old process', old.exit)).toBe(0);
+        },
+        { script },
+      ),
+  );
+
   test('is refused the port by a process of another data folder', { timeout: 20_000 }, () =>
     withProcesses(async (start) => {
       const { env } = await sharedPort();

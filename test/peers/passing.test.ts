@@ -162,6 +162,15 @@ test('the socket of a process that died is removed, but not one that was made a 
   await expect(stat(young)).resolves.toBeDefined();
 });
 
+test('a process that does not answer is not gone; one that nobody listens for is', async () => {
+  const dataDir = await folder();
+  const { nodes } = await passing(dataDir);
+  await node(dataDir, OTHER, () => {});
+  expect(await nodes.others()).toEqual([]);
+  expect(await nodes.isGone(OTHER)).toBe(false);
+  expect(await nodes.isGone(THIRD)).toBe(true);
+});
+
 test('where no socket can be had, the process works alone and says so', async () => {
   const dataDir = await folder();
   await writeFile(join(dataDir, 'nodes'), 'not a folder');

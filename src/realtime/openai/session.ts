@@ -3,7 +3,13 @@
 import { msToBytes, silence } from '../../audio/mulaw.ts';
 import type { AudioChunk } from '../../audio/chunk.ts';
 import type { Cancel, Clock } from '../../clock.ts';
-import type { RealtimeEvent, RealtimeRequest, RealtimeSession, SessionCapabilities } from '../session.ts';
+import type {
+  RealtimeEvent,
+  RealtimeRequest,
+  RealtimeSession,
+  SessionCapabilities,
+  SessionLossCause,
+} from '../session.ts';
 import type { RateLimitFact } from '../throttle.ts';
 import { PING_EVERY_MS, type Wire, type WireClosed } from './connect.ts';
 import { stepDialogue } from './dialogue.ts';
@@ -42,6 +48,7 @@ export interface SessionOptions {
 const MAX_HELD_CHARS = 500 * 216;
 /** The same for a session that takes over: 2 s. What the caller says to a silent line later is said again. */
 const MAX_HELD_TAKING_OVER_CHARS = 100 * 216;
+const NOT_READY = { cause: 'unreachable', detail: 'not ready in time' } as const;
 /** A server that is there and has not taken the configuration by then is tried anew. */
 const OPEN_TO_READY_MS = 3_500;
 /** How long the usage of a cancelled answer is waited for after the call's end. */
@@ -67,6 +74,8 @@ export class OpenAiSession implements RealtimeSession {
   #released = false;
   /** The ready deadline, later the wait for late usage. */
   #deadline: Cancel = () => {};
+  /** What a session that never becomes ready is told to have failed by. */
+  #why: { cause: SessionLossCause; detail: string } = NOT_READY;
 
   constructor(options: SessionOptions) {
     this.#listener = options.listener;
@@ -77,12 +86,20 @@ export class OpenAiSession implements RealtimeSession {
     this.#dialogue = newDialogue(options.config, options.session);
     const readyByMs = this.#clock.nowMs() + options.readyWithinMs;
     this.#wire = options.connect({
-      open: () => this.#readyBy(Math.min(readyByMs, this.#clock.nowMs() + OPEN_TO_READY_MS)),
+      open: () => this.#opened(Math.min(readyByMs, this.#clock.nowMs() + OPEN_TO_READY_MS)),
       message: (text) => this.#receive(text),
-      delayed: ({ cause, detail }) => this.input({ kind: 'delayed', cause, detail }),
+      delayed: ({ cause, detail }) => {
+        this.#why = { cause, detail };
+        this.input({ kind: 'delayed', cause, detail });
+      },
       skipped: (why) => this.input({ kind: 'noticed', code: `message_${why}` }),
       closed: (why) => this.#closed(why),
     });
+    this.#readyBy(readyByMs);
+  }
+
+  #opened(readyByMs: number): void {
+    this.#why = NOT_READY;
     this.#readyBy(readyByMs);
   }
 
@@ -91,7 +108,7 @@ export class OpenAiSession implements RealtimeSession {
     if (this.#closing || this.#released || this.#dialogue.phase === 'ready') return;
     this.#deadline();
     this.#deadline = this.#clock.at(atMs, () => {
-      this.input({ kind: 'closed', cause: 'unreachable', detail: 'not ready in time', fatal: false });
+      this.input({ kind: 'closed', ...this.#why, fatal: false });
       this.#wire.close();
     });
   }
