@@ -14,6 +14,8 @@ import type { LiveState } from './state.ts';
 const PACE_STEP_MS = 500;
 /** Speech of the caller that the model has not seen end by then: its end was lost. */
 const LONGEST_TURN_MS = 90_000;
+/** Without a session nobody hears whether the caller speaks: the next moment is asked for before that has waited long. */
+const HOLD_EVERY_DEAF_MS = 3_000;
 /** Keys pressed within this time belong together. */
 export const KEYPAD_WAIT_MS = 1_500;
 
@@ -110,7 +112,8 @@ function fillerDueMs({
     Object.values(tools).includes('running') ? turn.lastActivityMs - policy.endOfTurnMs : null,
   ].filter((ms) => ms !== null);
   if (waits.length === 0 || session === 'gone') return null;
-  if (holdsInRow > 0) return playback.queueEndsAtMs + policy.holdEveryMs;
+  const everyMs = session === 'opening' ? Math.min(policy.holdEveryMs, HOLD_EVERY_DEAF_MS) : policy.holdEveryMs;
+  if (holdsInRow > 0) return playback.queueEndsAtMs + everyMs;
   return Math.max(Math.min(...waits), playback.queueEndsAtMs) + policy.holdAfterMs;
 }
 
