@@ -20,10 +20,9 @@ async function measure(bench: Bench): Promise<void> {
     ...(bench.short ? ['--brief'] : []),
   ];
   const options = readChaosOptions(args);
-  const say = (line: string): void => bench.say(line);
   const report = await runChaos(
     options,
-    { out: say, err: say, status: null, columns: 120 },
+    { out: console.log, err: console.log, status: null, columns: 120 },
     new AbortController().signal,
   );
   const [titles, rows] = columnsOf(report);
@@ -39,19 +38,23 @@ async function measure(bench: Bench): Promise<void> {
 
 function addCounts(bench: Bench, report: ChaosReport, wanted: number): void {
   const { rows, struck, calls, controls, controlsHurt, violations, leftovers, unhandled, longestStallMs } = report;
-  const sum = (of: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const figures = {
     ...{ struck, calls, controls, controls_hurt: controlsHurt, kinds: rows.length },
-    silences_too_long: sum(({ overlong }) => overlong),
-    ends_without_a_name: sum(({ unnamed }) => unnamed),
-    stuck: sum(({ stuck }) => stuck),
+    silences_too_long: report.overlong,
+    ends_without_a_name: report.unnamed,
+    stuck: report.stuck,
     left_over: leftovers.length,
     unhandled_rejections: unhandled.length,
     longest_silence_ms: Math.max(0, ...rows.map(({ longestUnexplainedMs }) => longestUnexplainedMs)),
+    not_judged: report.unjudged,
     longest_stall_ms: longestStallMs,
   };
   for (const [name, value] of Object.entries(figures)) bench.figure(name, value);
   bench.fault(struck < wanted, `only ${struck} of ${wanted} faults struck`);
+  bench.fault(
+    report.unjudged > calls / 20,
+    `the machine was too busy: the sound of ${report.unjudged} calls was not judged`,
+  );
   for (const { call, faults, what, again } of violations)
     bench.fault(true, `call ${call} (${faults.join(' + ') || 'control'}): ${what}; again: ${again}`);
   for (const left of leftovers) bench.fault(true, `left over: ${left}`);

@@ -39,20 +39,22 @@ function sums({
   controls,
   controlsHurt,
   controlsLongestMs,
-  rows,
+  overlong,
+  unnamed,
+  stuck,
+  unjudged,
   reasons,
   longestStallMs,
 }: ChaosReport): string[] {
-  const sum = (of: (row: FaultRow) => number): number => rows.reduce((total, row) => total + of(row), 0);
   return [
     `${counted(controls, 'control')}, ${controlsHurt} hurt; their longest unexplained silence was ${seconds(controlsLongestMs)}`,
-    `silences too long: ${sum(({ overlong }) => overlong)}; ends without a name: ${sum(({ unnamed }) => unnamed)}; stuck: ${sum(({ stuck }) => stuck)}`,
+    `silences too long: ${overlong}; ends without a name: ${unnamed}; stuck: ${stuck}`,
     `ends: ${Object.entries(reasons)
       .toSorted(([, a], [, b]) => b - a)
       .map(([reason, count]) => `${reason} ${count}`)
       .join(', ')}`,
     `left over afterwards: ${leftovers.join(', ') || 'nothing'}; unhandled rejections: ${unhandled.length}`,
-    `this process stood still for ${longestStallMs} ms at the longest, which is taken off the silences`,
+    `this process stood still for ${longestStallMs} ms at the longest, which is taken off the silences; of ${counted(unjudged, 'call')} the sound was not judged, because it stood still for more than 2 s while they were up`,
     `${counted(violations.length, 'violation')}`,
   ];
 }

@@ -49,7 +49,10 @@ export async function runChaos(options: ChaosOptions, output: Output, signal: Ab
   const run = new ChaosRun(world, plans, {
     ...{ parallel, minutes },
     faults: calls === null ? faults : Number.POSITIVE_INFINITY,
-    over: (ended, verdict) => (outDir === null ? undefined : keep(outDir, world, ended, verdict)),
+    async over(ended, verdict) {
+      for (const what of verdict.violations) output.err(`call ${verdict.number} (${namesOf(verdict)}): ${what}`);
+      if (outDir !== null) await keep(outDir, world, ended, verdict);
+    },
   });
   const stopShowing = show(output, run, startMs, faults);
   try {
@@ -73,6 +76,8 @@ export async function writePage(path: string, report: ChaosReport, command: stri
   const page = await readFile(path, 'utf8').catch(() => undefined);
   await writeFile(path, pageWith(sectionOf(report, command), page));
 }
+
+const namesOf = ({ faults }: Verdict): string => faults.join(' + ') || 'control';
 
 /** Has one call again. */
 const commandOf = ({ seed, brief, onlyText }: ChaosOptions, call: number): string =>

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PhoneCall } from '../phone/phone.ts';
 
-/** Each of them fails twice at least while they wait; the circuit opens at the fifth failure. */
-const CALLERS = 4;
+/** Each counts as one failure; the circuit opens at the fifth. */
+const CALLERS = 6;
 /** Shorter than the circuit stays open. */
-const WAIT_MS = 1_800;
+const WAIT_MS = 800;
 
 /** @param place rings the agent whose model fails */
 export async function failCallers(place: () => PhoneCall): Promise<void> {

@@ -109,6 +109,7 @@ export const FAULT_KINDS = {
   webhook_repeated: carrier('the voice webhook comes again in the middle of the call'),
 
   rest_refuses: rest('dead media socket, and the REST API answers 500'),
+  rest_refuses_once: rest('the carrier reads nothing any more, and the REST API answers 500 to the first order'),
   rest_limits: rest('dead media socket, and the REST API answers 429'),
   rest_slow: rest('dead media socket, and the REST API takes 2 s'),
   rest_hangs: rest('dead media socket, and the REST API never answers'),

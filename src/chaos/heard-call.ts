@@ -81,23 +81,33 @@ export function hearCall(
   const beepMs = result.announced.find(({ verb }) => verb === 'Record')?.atMs ?? Number.POSITIVE_INFINITY;
   const isCarrier = (atMs: number): boolean => carrier.some(({ toMs }) => Math.abs(toMs - atMs) < EDGE_MS);
 
-  const reasonAt = (last: Sound | null): Silence['after'] | null => {
-    if (last === null) return 'the start';
-    if (last.by === 'caller') return 'the caller';
+  /** Why the caller waits, and until when the silence is explained; null: the caller does not wait. */
+  const reasonAt = (last: Sound | null): { after: Silence['after']; explainedToMs: number } | null => {
+    const unexplained = (after: Silence['after']) => ({ after, explainedToMs: 0 });
+    const asked = ({ endMs: atMs }: HeardClip) =>
+      ({ after: 'a request to wait', explainedToMs: atMs + ASKED_TO_WAIT_MS }) as const;
+    if (last === null) return unexplained('the start');
+    if (last.by === 'caller') {
+      // Who was asked to wait while speaking knows.
+      const over = clips.findLast(
+        ({ name, endMs: atMs }) => waits.has(name) && atMs > last.fromMs && atMs <= last.toMs,
+      );
+      return over ? asked(over) : unexplained('the caller');
+    }
     if (isCarrier(last.toMs)) return null;
     const whole = isWhole(last.toMs);
-    if (whole === undefined) return 'a broken-off agent';
-    return waits.has(whole.name) ? 'a request to wait' : null;
+    if (whole === undefined) return unexplained('a broken-off agent');
+    return waits.has(whole.name) ? asked(whole) : null;
   };
 
   const silences: Silence[] = [];
   let last: Sound | null = null;
   let quietFromMs = 0;
   const quiet = (toMs: number): void => {
-    const ms = toMs - quietFromMs;
-    const after = ms > 0 && quietFromMs < beepMs ? reasonAt(last) : null;
-    if (after === null) return;
-    const unexplainedMs = Math.round(Math.max(0, ms - (after === 'a request to wait' ? ASKED_TO_WAIT_MS : 0)));
+    const reason = toMs > quietFromMs && quietFromMs < beepMs ? reasonAt(last) : null;
+    if (reason === null) return;
+    const { after, explainedToMs } = reason;
+    const unexplainedMs = Math.round(toMs - Math.max(quietFromMs, explainedToMs));
     if (unexplainedMs > 0)
       silences.push({ fromMs: Math.round(quietFromMs), toMs: Math.round(toMs), unexplainedMs, after });
   };

@@ -56,6 +56,8 @@ export interface Verdict {
   reason: string | null;
   /** Without the time for which this process stood still. */
   longestUnexplainedMs: number;
+  /** False: this process stood still for so long meanwhile that nothing can be said of the sound. */
+  soundJudged: boolean;
   /** What must not be. */
   violations: string[];
   overlong: boolean;
@@ -76,6 +78,8 @@ const ALLOWED_MS = 2_000;
 /** A call's sockets are given up on 1.5 s after its end. */
 const SWEPT_WITHIN_MS = 3_000;
 const STOOD_STILL_MS = 300;
+/** Who stands still for longer during one call lets timeouts strike that nobody drew, and is no witness of its silences. */
+const STOOD_STILL_TOO_LONG_MS = 2_000;
 /** In these the caller leaves, or is sent away by others. */
 const LEAVES: readonly FaultName[] = [
   'stop_without_close',
@@ -83,8 +87,21 @@ const LEAVES: readonly FaultName[] = [
   'sent_elsewhere',
   'status_before_stop',
 ];
+/** In these nothing passes on the media socket, and only time can tell; so it is with the faults of REST. */
+const DEAD_SOCKETS: readonly FaultName[] = ['stops_reading', 'half_open', 'half_open_noticed'];
 /** After these nothing of ours can reach the caller, unless the carrier opens another stream. */
-const SILENCES: readonly FaultName[] = ['stops_reading', 'half_open'];
+const SILENCES: readonly FaultName[] = ['stops_reading', 'half_open', 'rest_refuses_once'];
+
+/**
+ * How long a silence may last. Only what is sent shows that a socket is dead: where another fault delays the next sound, its
+ * time comes before.
+ */
+function allowedFor(faults: readonly FaultName[]): number {
+  const isDead = (fault: FaultName): boolean => DEAD_SOCKETS.includes(fault) || faultKind(fault).family === 'rest';
+  const delayed = faults.some((fault) => ['model', 'tool'].includes(faultKind(fault).family));
+  const allowedMs = Math.max(ALLOWED_MS, ...faults.map((fault) => faultKind(fault).silentMs));
+  return faults.some(isDead) && delayed ? allowedMs + ALLOWED_MS : allowedMs;
+}
 
 /** @param stalls when this process itself stood still: that is nobody's silence */
 export function judge(ended: JudgedCall, clips: readonly KnownClip[], stalls: Pick<Stalls, 'between'>): Verdict {
@@ -97,9 +114,10 @@ export function judge(ended: JudgedCall, clips: readonly KnownClip[], stalls: Pi
   const outcome = outcomeOf(ended, heard);
   const reason = record?.end.reason ?? null;
   const violations: string[] = [];
-  const allowedMs = Math.max(ALLOWED_MS, ...faults.map((fault) => faultKind(fault).silentMs));
+  const allowedMs = allowedFor(faults);
   const worst = heard.silences.toSorted((a, b) => owedMs(b) - owedMs(a))[0];
-  const overlong = worst !== undefined && owedMs(worst) > allowedMs + MEASURED_TO_MS;
+  const soundJudged = stalls.between(ended.fromMs, ended.toMs) <= STOOD_STILL_TOO_LONG_MS;
+  const overlong = soundJudged && worst !== undefined && owedMs(worst) > allowedMs + MEASURED_TO_MS;
   if (overlong)
     violations.push(
       `${owedMs(worst)} ms of silence unexplained (${worst.fromMs} to ${worst.toMs}, after ${worst.after}; allowed ${allowedMs})`,
@@ -116,16 +134,17 @@ export function judge(ended: JudgedCall, clips: readonly KnownClip[], stalls: Pi
   if (reason === 'internal_error') violations.push('the call ended as internal_error');
   // Straight to the ladder: the caller must have heard what follows.
   if (!letIn && (!faults.includes('circuit_open') || outcome === 'refused')) violations.push('the call was not let in');
-  if (outcome === 'cut off' && !faults.some((fault) => SILENCES.includes(fault)))
+  if (soundJudged && outcome === 'cut off' && !faults.some((fault) => SILENCES.includes(fault)))
     violations.push(`cut off: the agent broke off and the call was over (${reason ?? 'no reason'})`);
   const control = plan.strikes.length === 0;
   const warned = result.warnings.map(({ code }) => code);
-  const hurt = control && (violations.length > 0 || outcome !== 'unnoticed' || warned.length > 0);
+  const disturbed = soundJudged && (outcome !== 'unnoticed' || warned.length > 0);
+  const hurt = control && (violations.length > 0 || disturbed);
   if (hurt && violations.length === 0)
     violations.push(`a control was hurt: ${outcome}, ${reason ?? 'no reason'}, warnings ${warned.join(' ') || 'none'}`);
   return {
     number: plan.number,
-    ...{ control, faults, outcome, reason, violations, overlong, unnamed, stuck, hurt, heard },
+    ...{ control, faults, outcome, reason, violations, soundJudged, overlong, unnamed, stuck, hurt, heard },
     ...{ fromMs: ended.fromMs, toMs: ended.toMs },
     strikes: call.struck.map(({ strike, clockMs }) => ({ fault: strike.fault, atMs: clockMs })),
     planned: plan.strikes.map(({ fault }) => fault),
@@ -143,6 +162,8 @@ function outcomeOf({ call, result, record }: JudgedCall, heard: HeardCall): Outc
   if (isHeard(heard, 'apology')) return 'apology';
   const faults = call.struck.map(({ strike }) => strike.fault);
   if (faults.some((fault) => LEAVES.includes(fault))) return 'hung up';
+  const overMs = result.streams.at(-1)?.toMs ?? 0;
+  if (result.announced.some(({ verb, atMs }) => verb === 'Say' && atMs >= overMs)) return 'apology';
   const back = result.streams.length > 1;
   if (heard.cutOff || record?.end.result !== 'success') return 'cut off';
   if (back) return 'resumed';

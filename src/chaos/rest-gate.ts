@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export type RestFault = 'refuses' | 'limits' | 'slow' | 'hangs' | 'down';
+export type RestFault = 'refuses' | 'refuses_once' | 'limits' | 'slow' | 'hangs' | 'down';
 
 const SLOW_MS = 2_000;
 
@@ -13,6 +13,7 @@ export class RestGate {
   readonly #server: Server;
   readonly #behind: string;
   readonly #faultOf: (path: string) => RestFault | undefined;
+  readonly #refusedOnce = new Set<string>();
 
   /** @param faultOf what is wrong with requests of this path, if anything */
   static async start(behind: string, faultOf: (path: string) => RestFault | undefined): Promise<RestGate> {
@@ -46,6 +47,10 @@ export class RestGate {
     };
     switch (this.#faultOf(path)) {
       case 'refuses':
+        return refuse(500, 20500);
+      case 'refuses_once':
+        if (this.#refusedOnce.has(path)) break;
+        this.#refusedOnce.add(path);
         return refuse(500, 20500);
       case 'limits':
         return refuse(429, 20429);

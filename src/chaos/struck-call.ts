@@ -269,6 +269,8 @@ function phoneFault({ fault, delayMs: atMs, chance }: Strike): PhoneFault | unde
     case 'duplicate_socket':
     case 'stale_socket':
       return { kind: fault, atMs };
+    case 'rest_refuses_once':
+      return { kind: 'stops_reading', atMs };
     case 'half_open_noticed':
       return { kind: 'half_open', atMs, noticedAfterMs: between(NOTICED, chance) };
     case 'half_open':

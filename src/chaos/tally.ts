@@ -35,6 +35,12 @@ export interface ChaosReport {
   planned: number;
   seconds: number;
   rows: FaultRow[];
+  /** Calls, whatever struck them. */
+  overlong: number;
+  unnamed: number;
+  stuck: number;
+  /** Calls whose sound was not judged. */
+  unjudged: number;
   reasons: Record<string, number>;
   violations: Violation[];
   /** Of the whole process, after the last call. */
@@ -60,7 +66,11 @@ export function tally(verdicts: readonly Verdict[], options: TallyOptions): Chao
   const controls = verdicts.filter(({ control }) => control);
   const struck = verdicts.reduce((sum, { faults }) => sum + faults.length, 0);
   const reasons: Record<string, number> = {};
-  for (const { reason } of verdicts) reasons[reason ?? 'none'] = (reasons[reason ?? 'none'] ?? 0) + 1;
+  for (const { reason, unnamed } of verdicts) {
+    // Without a reason and yet in order: the caller was handed on at the door.
+    const name = reason ?? (unnamed ? 'none' : 'not let in');
+    reasons[name] = (reasons[name] ?? 0) + 1;
+  }
   return {
     seed: options.seed,
     calls: verdicts.length,
@@ -70,6 +80,10 @@ export function tally(verdicts: readonly Verdict[], options: TallyOptions): Chao
     seconds: options.seconds,
     rows: FAULT_NAMES.flatMap((fault) => rowOf(fault, verdicts) ?? []),
     reasons,
+    overlong: verdicts.filter((one) => one.overlong).length,
+    unnamed: verdicts.filter((one) => one.unnamed).length,
+    stuck: verdicts.filter((one) => one.stuck).length,
+    unjudged: verdicts.filter((one) => !one.soundJudged).length,
     violations: verdicts.flatMap(({ number, faults, violations }) =>
       violations.map((what) => ({ call: number, faults, what, again: options.again(number) })),
     ),
@@ -88,7 +102,7 @@ export const isGood = ({ violations, leftovers, unhandled }: ChaosReport): boole
 function rowOf(fault: FaultName, verdicts: readonly Verdict[]): FaultRow | null {
   const all = verdicts.filter(({ faults }) => faults.includes(fault));
   if (all.length === 0) return null;
-  const alone = all.filter(({ faults }) => faults.length === 1);
+  const alone = all.filter(({ faults, soundJudged }) => faults.length === 1 && soundJudged);
   const judged = alone.length > 0 ? alone : all;
   const outcomes: FaultRow['outcomes'] = {};
   for (const outcome of OUTCOMES) {

@@ -224,7 +224,10 @@ export class World {
     const toMs = realClock.nowMs();
     call.end(result.streams);
     const report = call.callId === null ? null : await this.#reports.whenRecorded(call.callId);
+    // Of thousands of calls the sound would fill the memory.
     this.#byCarrierCall.delete(callSid);
+    this.#calls.delete(plan.number);
+    this.#api.forget(callSid);
     const { records = [], ends = 0, log = [] } = report ?? {};
     return { call, phone, result, record: records[0] ?? null, records: records.length, ends, log, fromMs, toMs };
   }

@@ -98,6 +98,11 @@ export class TwilioApi {
     void call.ended.then(() => (known.endedWallMs = this.#clock.wallMs()));
   }
 
+  /** A call that is over and that nobody will ask about: its sound need not be kept. */
+  forget(callSid: string): void {
+    this.#calls.delete(callSid);
+  }
+
   listen(): Promise<void> {
     return new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
   }

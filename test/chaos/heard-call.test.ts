@@ -82,6 +82,16 @@ test('a caller who speaks after the request to wait waits anew', () => {
   expect(silences).toMatchObject([{ after: 'the caller', fromMs: 4_000, toMs: 8_000, unexplainedMs: 4_000 }]);
 });
 
+test('a caller who was asked to wait while speaking has been told', () => {
+  const said = [{ atMs: 500, endMs: 4_100 }];
+  expect(heard([{ name: 'hold', atMs: 2_500 }], { said, lengthMs: 9_000 }).silences).toMatchObject([
+    { after: 'the start' },
+  ]);
+  // Six seconds from the end of the request, not of the caller's words.
+  const { silences } = heard([{ name: 'hold', atMs: 2_500 }], { said, lengthMs: 12_000 });
+  expect(silences.at(-1)).toMatchObject({ after: 'a request to wait', fromMs: 4_000, unexplainedMs: 2_500 });
+});
+
 test('what the carrier lets the caller hear is the agent, and nothing is owed after it', () => {
   const { silences, lastSoundMs, cutOff } = heard([{ name: 'words', atMs: 0 }], {
     announced: [{ verb: 'Say', about: 'Goodbye.', atMs: 6_000, durationMs: 1_000 }],

@@ -37,6 +37,15 @@ test('what only a timeout can see may take four seconds, but no more', () => {
   expect(verdictOf(call(4_300)).overlong).toBe(true);
 });
 
+test('a dead socket may take two seconds more where nothing was said on it, but no more', () => {
+  const call = (ms: number) =>
+    aCall({ faults: ['stops_reading', 'tool_hangs_unannounced'], lengthMs: 14_000, soundings: answeredAfter(ms) });
+  expect(verdictOf(call(5_900)).violations).toEqual([]);
+  expect(verdictOf(call(6_300)).overlong).toBe(true);
+  const alone = aCall({ faults: ['stops_reading', 'stolen_cpu'], lengthMs: 14_000, soundings: answeredAfter(4_300) });
+  expect(verdictOf(alone).overlong).toBe(true);
+});
+
 test('the time in which the process stood still is nobody’s silence', () => {
   const call = aCall({ faults: ['closed_1011'], lengthMs: 12_000, soundings: answeredAfter(2_800) });
   const asked: [number, number][] = [];
@@ -53,6 +62,18 @@ test('the time in which the process stood still is nobody’s silence', () => {
   expect(asked.some(([fromMs]) => fromMs === 13_500)).toBe(true);
 });
 
+test('a process that stood still for long is no witness of what was heard, but of how the call ended', () => {
+  const stalls = { between: (fromMs: number, toMs: number) => (fromMs === 9_500 && toMs === 16_000 ? 2_100 : 0) };
+  const late = aCall({
+    lengthMs: 12_000,
+    soundings: answeredAfter(2_800),
+    call: { sessions: [{ model: 'a' }, { model: 'a' }] },
+  });
+  expect(verdictOf(late, stalls)).toMatchObject({ soundJudged: false, overlong: false, hurt: false, violations: [] });
+  expect(verdictOf(aCall({ rest: { ends: 2 } }), stalls)).toMatchObject({ unnamed: true, hurt: true });
+  expect(verdictOf(late)).toMatchObject({ soundJudged: true, overlong: true, hurt: true });
+});
+
 test('a silence that another one hides is still found', () => {
   const call = aCall({
     faults: ['closed_1011'],
@@ -60,7 +81,7 @@ test('a silence that another one hides is still found', () => {
     soundings: answeredAfter(2_500).with(0, { name: 'words', atMs: 2_900 - 1_400 }),
   });
   // The first silence (from the start) falls into a stall, the second, which is as long, does not.
-  const stalls = { between: (fromMs: number) => (fromMs < 11_000 ? 5_000 : 0) };
+  const stalls = { between: (fromMs: number) => (fromMs === 10_000 ? 5_000 : 0) };
   expect(verdictOf(call, stalls).overlong).toBe(true);
 });
 
@@ -106,6 +127,15 @@ test('a call that was not let in must not be', () => {
   });
 });
 
+test('where the model’s circuit is open the ladder comes first, and something must be heard', () => {
+  const refused = { call: { callId: null }, rest: { record: null, records: 0, ends: 0 }, soundings: [], said: [] };
+  const announced = [{ verb: 'Say', about: 'Sorry.', atMs: 0, durationMs: 1_000 }];
+  const told = aCall({ faults: ['circuit_open'], lengthMs: 1_000, ...refused, result: { announced } });
+  expect(verdictOf(told)).toMatchObject({ outcome: 'apology', violations: [], unnamed: false });
+  const mute = aCall({ faults: ['circuit_open'], lengthMs: 1_000, ...refused });
+  expect(verdictOf(mute)).toMatchObject({ outcome: 'refused', violations: ['the call was not let in'] });
+});
+
 test('an agent that breaks off for good has cut the caller off, unless nothing of ours could reach the caller', () => {
   const soundings: Sounding[] = [
     { name: 'words', atMs: 200 },
@@ -149,6 +179,7 @@ test.each<[string, Parameters<typeof aCall>[0]]>([
   ['forward', { result: { verbs: [{ name: 'Dial', attributes: {}, children: [], text: '', about: '' }] } }],
   ['voicemail', { result: { verbs: [{ name: 'Record', attributes: {}, children: [], text: '', about: '' }] } }],
   ['apology', { soundings: [{ name: 'apology', atMs: 200 }], said: [] }],
+  ['apology', { result: { announced: [{ verb: 'Say', about: 'Sorry.', atMs: 6_000, durationMs: 1_000 }] } }],
   ['hung up', { faults: ['stop_without_close'] }],
   ['resumed', { result: { streams: [1, 2].map((n) => ({ streamSid: `MZ${n}`, fromMs: 0, toMs: 1 })) } }],
   [

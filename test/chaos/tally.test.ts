@@ -1,6 +1,6 @@
 // The tables of chaos: from verdicts to rows, and what makes a run a bad one.
 import { expect, test } from 'vitest';
-import { reportLines, sectionOf } from '../../src/chaos/chaos-page.ts';
+import { pageWith, reportLines, sectionOf } from '../../src/chaos/chaos-page.ts';
 import { judge, type Verdict } from '../../src/chaos/judge.ts';
 import { isGood, tally } from '../../src/chaos/tally.ts';
 import { aCall, CLIPS } from './a-call.ts';
@@ -74,4 +74,12 @@ test('each violation is told with the command that has its call again, in the te
     expect(text).toContain(again);
   }
   expect(page).toMatch(/\| `mute` \|.*\| 1 \| unnoticed 1 \| 0\.\d of 4 s \| 0 \| 1 \| 0 \| 0 \|/);
+});
+
+test('a run is written between the markers of its page, and the words around them stay', () => {
+  const page = pageWith('first run');
+  expect(page).toMatch(/^# Chaos\n\n<!-- .* -->\n\nfirst run\n\n<!-- and here. -->\n$/);
+  const edited = page.replace('# Chaos', '# Chaos\n\nBy hand.');
+  expect(pageWith('second run', edited)).toBe(edited.replace('first run', 'second run'));
+  expect(() => pageWith('a run', '# Another page\n')).toThrow('the page must hold');
 });
