@@ -16,8 +16,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    // Two cores: end-to-end files wait rather than compute (an eighth of their time), so six workers overlap well.
-    maxWorkers: 6,
+    // Two cores: end-to-end files wait rather than compute, so four workers overlap well; more make sounds come late.
+    maxWorkers: 4,
     sequence: { sequencer: WaitingFirst },
   },
 });
