@@ -86,11 +86,24 @@ const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', 
 
 /** A webhook is known as a replay for half a year after its call. */
 const KEEP_ENTRIES_MS = 183 * 24 * 3_600_000;
+const MOST_PORTS_TRIED = 5;
 /** From a request's first byte to its last; Twilio itself gives up after 15 s. */
 const REQUEST_MS = 10_000;
 
 /** @throws TrunklineError for a bad agent file, an unwritable data folder or a port that cannot be had */
 export async function startServer(options: ServerOptions): Promise<Server> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await buildServer(options);
+    } catch (error) {
+      const taken = error instanceof TrunklineError && error.code === 'TRK_LISTEN';
+      // A free port may be taken before it is listened on: then another is as good.
+      if (!taken || options.config.port !== 0 || tries === MOST_PORTS_TRIED) throw error;
+    }
+  }
+}
+
+async function buildServer(options: ServerOptions): Promise<Server> {
   const { config, log, clock = realClock } = options;
   await makeDataDir(config.dataDir);
   const agents = options.agents ?? (await loadAgents(config.agentsDir, config));
