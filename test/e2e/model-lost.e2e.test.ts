@@ -37,13 +37,17 @@ describe.concurrent('a model that is lost', () => {
     ),
   );
 
-  test('while a tool runs: its outcome is told to the next session, and spoken about', { timeout: 40_000 }, () =>
-    withE2e(
+  test('while a tool runs: its outcome is told to the next session, and spoken about', { timeout: 40_000 }, () => {
+    const running = Promise.withResolvers<void>();
+    return withE2e(
       {
         agent: ({ tools }) => ({
           tools: tools.map((tool) => ({
             ...tool,
-            run: () => new Promise<never>((resolve) => setTimeout(resolve, 1_500, { balance_usd: 42.5 } as never)),
+            run: () => {
+              running.resolve();
+              return new Promise<never>((resolve) => setTimeout(resolve, 1_500, { balance_usd: 42.5 } as never));
+            },
           })),
         }),
         simulator: (n) => ({
@@ -74,7 +78,7 @@ describe.concurrent('a model that is lost', () => {
           track: { steps: [fault.says(question(), 1_000), fault.says(fault.thanks(), 4_500, 1_500)] },
         });
         const session = await e2e.session();
-        await session.next('response_done', ({ items }) => items.length === 2);
+        await running.promise;
         session.drop();
         await phone.ended;
         const record = await e2e.record(phone.callSid);
@@ -90,8 +94,8 @@ describe.concurrent('a model that is lost', () => {
         expect(fault.heardWords(record)).toContain(clip('weather_answer').text);
         fault.expectOneBill(record, e2e.simulator.sessions);
       },
-    ),
-  );
+    );
+  });
 
   test('while keys are pressed: the next session is told of them once, after what was said', { timeout: 40_000 }, () =>
     withE2e(
