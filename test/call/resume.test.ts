@@ -132,3 +132,35 @@ test('a carrier that was silent before the loss is asked at once', () => {
   line.advance(200);
   expect([line.recalls, line.termination?.reason]).toEqual([1, 'media_lost']);
 });
+
+test('a tool that is done while the caller is away is spoken about once, when the caller is back', async () => {
+  let settle: (outcome: { status: 'ok'; output: string }) => void = () => {};
+  const line = answered({ runTool: (_name, done) => (settle = done as never) });
+  line.model.plans.push({ items: [], tools: [{ callId: 'call_1', name: 'lookup', arguments: '{}' }], thinkMs: 50 });
+  callerTurn(line);
+  line.until(() => line.done('tool.run').length === 1);
+  lose(line);
+  line.advance(300);
+  settle({ status: 'ok', output: '{"found":true}' });
+  await Promise.resolve();
+  line.advance(1_500);
+  expect(played(line)).toEqual([]);
+  line.startMedia();
+  line.advance(4_000);
+  expect(line.heardMs(1)).toBe(1_000);
+  expect(sent(line, 'response.create')).toHaveLength(1);
+  expect([line.model.errors, line.faults]).toEqual([[], []]);
+});
+
+test('the caller who talks over "one moment" is heard, and answered once', () => {
+  const line = answered();
+  line.model.plans.push({ items: [{ ms: 1_000 }], thinkMs: 1e9 }, { items: [{ ms: 1_000 }] });
+  callerTurn(line);
+  line.until(() => line.done('note.held').length === 1, 3_000);
+  line.advance(200);
+  callerTurn(line);
+  line.advance(4_000);
+  expect(line.done('leg.clear')).toHaveLength(1);
+  expect([line.opened.length, line.heardMs(1), line.model.items.length]).toEqual([1, 1_000, 1]);
+  expect(line.call.state).toMatchObject({ phase: 'talking', trouble: null });
+});
