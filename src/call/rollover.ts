@@ -13,7 +13,7 @@ const PAUSE_MS = 700;
 /** Words that are not known by then will not come: nothing is transcribed, or it failed. */
 const WORDS_WITHIN_MS = 3_000;
 /** A spare session that was lost is tried again after this. */
-export const SPARE_AGAIN_MS = 10_000;
+const SPARE_AGAIN_MS = 10_000;
 
 /** The session nears the end of its life: its replacement opens. */
 function prepareSpare(d: Draft): void {
