@@ -146,20 +146,34 @@ const LEG_ENDS: Record<LegCloseCause, EndReason> = {
 
 /**
  * The leg went: nothing can be said any more. Where it was not the caller who left, the carrier still has the caller and
- * asks what follows: what an apology under way promised, else what the agent file says for failures.
+ * asks what follows: what an apology under way promised, a goodbye that was cut off, else what the agent file says for
+ * failures. `silentMs`: for so long before the carrier may have played nothing.
  */
-export function endWithLeg(d: Draft, legCause: LegCloseCause, detail: string): void {
+export function endWithLeg(d: Draft, legCause: LegCloseCause, detail: string, silentMs = 0): void {
   const { state } = d;
   if (legCause === 'caller_hung_up') return end(d, terminationOf('caller_hung_up', detail));
   // An end that nobody can call back any more stays what it was.
   const decided = state.phase === 'leaving' && !state.farewell.revocable;
   const termination = decided ? state.farewell.termination : terminationOf(LEG_ENDS[legCause], detail);
-  end(d, termination, state.phase === 'leaving' ? promised(state) : state.policy.afterFailure);
+  if (state.phase !== 'leaving') return end(d, termination, state.policy.afterFailure);
+  end(d, termination, saidByCarrier(promised(state), goodbyeCut(state, d.atMs - silentMs)));
+}
+
+/** The words of a goodbye that was not heard whole; empty where it was, or where no words of it are known. */
+function goodbyeCut({ playback, history }: Leaving, atMs: number): string {
+  const unheard = ledger.stopAll(playback, atMs).notes.filter(({ outcome }) => outcome !== 'heard');
+  const words = history.flatMap((said) =>
+    said.who === 'agent' && unheard.some(({ utterance }) => utterance === said.utterance) ? [said.text.trim()] : [],
+  );
+  return words.join(' ').trim();
 }
 
 /** What follows a farewell that is not confirmed as heard: an apology before a mere end is said by the carrier. */
 function promised({ farewell, playback, policy }: Leaving): NextStep {
   const unheard = playback.tracks.some(({ utterance }) => utterance === APOLOGY_CLIP);
-  if (!unheard || farewell.next.do !== 'hang_up') return farewell.next;
-  return { do: 'say_and_hang_up', text: policy.apologyText };
+  return unheard ? saidByCarrier(farewell.next, policy.apologyText) : farewell.next;
 }
+
+/** The carrier says it, with its own voice, where it would merely hang up. */
+const saidByCarrier = (next: NextStep, text: string): NextStep =>
+  next.do === 'hang_up' && text !== '' ? { do: 'say_and_hang_up', text } : next;

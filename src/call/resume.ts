@@ -18,7 +18,7 @@ type LegLost = { cause: 'socket_lost' | 'stopped_reading'; detail: string; silen
 export function loseLeg(d: Draft, { cause: legCause, detail, silentMs = 0 }: LegLost): void {
   const { policy, playback, turn, session } = d.state;
   if (!isConnected(d) || d.state.phase !== 'talking' || policy.resumeWithinMs === 0 || d.state.away !== null)
-    return endWithLeg(d, legCause, detail);
+    return endWithLeg(d, legCause, detail, silentMs);
   // What was sent since the carrier's last word was heard by nobody, whatever the clock says.
   const stopped = ledger.stopAll(playback, d.atMs - silentMs);
   const answering = turn.answer !== null || turn.owedSinceMs !== null;

@@ -113,6 +113,25 @@ test('a goodbye that was under way is not taken up again', () => {
   expect(line.termination).toMatchObject({ reason: 'media_lost' });
 });
 
+test('the words of a goodbye that was cut off are said by the carrier', () => {
+  const cutAfter = (ms: number, silentMs = 0) => {
+    const line = answered({ policy: { silenceMs: 1_000 } });
+    line.until(() => line.call.state.phase === 'leaving', 20_000);
+    const before = played(line).length;
+    line.until(() => played(line).length > before, 3_000);
+    const { utterance } = played(line)[before] as { utterance: string };
+    line.call.receive({ type: 'utterance.text', utterance, text: 'Goodbye, ' });
+    line.call.receive({ type: 'utterance.text', utterance, text: 'and take care. ' });
+    line.advance(ms);
+    line.report({ type: 'leg.closed', cause: 'socket_lost', detail: 'gone', silentMs });
+    return { next: line.nexts, reason: line.termination?.reason };
+  };
+  const words = { do: 'say_and_hang_up', text: 'Goodbye, and take care.' };
+  expect(cutAfter(100)).toEqual({ next: [words], reason: 'media_lost' });
+  // Heard, by all that the clock says, but nothing came from the carrier meanwhile.
+  expect(cutAfter(900, 1_000)).toEqual({ next: [words], reason: 'media_lost' });
+});
+
 test('the caller who hangs up meanwhile has hung up', () => {
   const line = answered();
   lose(line);
