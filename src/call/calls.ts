@@ -83,8 +83,8 @@ const GONE_WITHIN_MS = 10_000;
 /** Longer than a call waits for its caller to be brought back. */
 const RECONNECT_WITHIN_MS = 15_000;
 
-/** Closed calls remembered. */
-const MAX_PAST = 10_000;
+/** Closed calls remembered. Just below a power of two: a full set's table is then as large as it will ever be. */
+const MAX_PAST = 8_000;
 
 /** Status callbacks kept of a call; Twilio sends some six. */
 const MAX_STATUSES = 50;
