@@ -10,6 +10,8 @@ export interface PlannedItem {
   /** Generation pauses once, after this much of the item, for `stallMs`. */
   stallAfterMs?: number;
   stallMs?: number;
+  /** Its transcript, which comes with the first of its audio. */
+  words?: readonly string[];
 }
 
 export interface Plan {
@@ -209,6 +211,7 @@ export class ScriptedModel {
         return this.#after(10, () => this.#item(running, index + 1));
       }
       this.#delta(running, item, audio, ms);
+      if (item.producedMs === ms) this.#words(running, item, planned.words ?? []);
       const stalls =
         planned.stallAfterMs !== undefined &&
         item.producedMs - ms < planned.stallAfterMs &&
@@ -227,6 +230,17 @@ export class ScriptedModel {
       item_id: item.id,
       delta: piece.toString('base64'),
     });
+  }
+
+  #words(running: Running, item: ModelItem, words: readonly string[]): void {
+    for (const delta of words)
+      this.send({
+        type: 'response.output_audio_transcript.delta',
+        response_id: running.id,
+        item_id: item.id,
+        content_index: 0,
+        delta,
+      });
   }
 
   #cancel(running: Running, reason: string): void {
