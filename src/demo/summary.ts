@@ -44,7 +44,7 @@ export function summaryLines(summary: Summary, surface: Surface): string[] {
     ...rows(turnTable(record, width)),
     ...note(LATENCY_NOTE),
     ...(stops.length > 0 ? [...title('Barge-in'), ...texts(bargeInLines(record, stops))] : []),
-    ...title(`What it would cost (list prices of ${record.cost.priceBook})`),
+    ...title(`What it would cost (prices of ${record.cost.priceBook})`),
     ...rows(costTable(record, width)),
     ...note(COST_NOTE),
     ...title(`Kept in ${folder}`),

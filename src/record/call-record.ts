@@ -7,7 +7,8 @@ import type { NextStep, Party } from '../carrier/carrier.ts';
 import type { SettledUtterance } from '../call/effect.ts';
 import type { Termination } from '../call/termination.ts';
 import { formatUsd } from '../ledger/ledger.ts';
-import type { LedgerLine } from '../ledger/cost.ts';
+import type { CacheUse } from '../ledger/cache.ts';
+import type { LedgerLine } from '../ledger/line.ts';
 import type { TurnLatency } from '../metrics/latency.ts';
 import type { CallQuality } from './quality.ts';
 
@@ -115,7 +116,18 @@ export interface CallRecord {
   troublesDropped: number;
   /** How many; never which. */
   keysPressed: number;
-  cost: { totalNanoUsd: number; unpricedLines: number; priceBook: string; lines: LedgerLine[] };
+  cost: {
+    totalNanoUsd: number;
+    /** Lines that no price is known for: when not 0, the total is less than what will be billed. */
+    unpricedLines: number;
+    /** Lines whose quantities cannot be right as they were reported. */
+    doubtedLines: number;
+    /** The price files with their dates. */
+    priceBook: string;
+    /** What the model's prefix cache served, and where it was lost. */
+    cache: CacheUse;
+    lines: LedgerLine[];
+  };
   /** Silence put into the caller's audio, and silence the caller heard inside an utterance. */
   audio: { filledMs: { gap: number; stall: number }; underruns: number; underrunMs: number };
   /** How the call was for its caller, from 0 to 100, and why not 100. */

@@ -3,12 +3,14 @@
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent } from '../call/event.ts';
 import type { Trouble } from './call-record.ts';
+import { SessionChanges } from './session-changes.ts';
 
 /** A call that has more than these has been of no use to its caller for long. */
 const MAX_TROUBLES = 200;
 
 export class CallTroubles {
   readonly #troubles: Trouble[] = [];
+  readonly #changes = new SessionChanges();
   #dropped = 0;
   #target: number;
   #over = false;
@@ -21,15 +23,13 @@ export class CallTroubles {
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
     if (this.#over) return;
     const { atMs } = event;
-    const causes = (what: CallEffect['do']) => effects.some((effect) => effect.do === what);
-    this.#over = causes('call.end');
+    this.#over = effects.some((effect) => effect.do === 'call.end');
     if (event.type === 'session.delayed') this.#add({ atMs, what: 'session_delayed', why: event.detail });
     if (event.type === 'leg.closed' && !this.#over) this.#add({ atMs, what: 'media_lost', why: event.detail });
+    if (this.#changes.of(event, effects) === 'lost') this.#add({ atMs, what: 'session_lost', why: whyOf(event) });
     for (const effect of effects) {
       if (effect.do === 'note.resumed') this.#add({ atMs, what: 'media_back', why: `after ${effect.awayMs} ms` });
       if (effect.do !== 'session.open') continue;
-      // Opened where another ends; one that is prepared beside the present one opens alone.
-      if (causes('session.close')) this.#add({ atMs, what: 'session_lost', why: whyOf(event) });
       if (effect.target > this.#target) this.#add({ atMs, what: 'fallback_opened', why: '' });
       this.#target = effect.target;
     }

@@ -8,6 +8,7 @@ import type { CallOpening } from '../call/state.ts';
 import { HeardAtOnce } from './heard-at-once.ts';
 import { LateFrames } from './late-frames.ts';
 import { DEAD_AIR_AFTER_MS, type QualityMeasures } from './quality.ts';
+import { SessionChanges } from './session-changes.ts';
 
 // Values of call/policy.ts, kept equal by the compiler: only types of the core are imported here.
 const GREETING: typeof GREETING_CLIP = 'clip:greeting';
@@ -29,9 +30,6 @@ function add(spans: Spans, ms: number): void {
   spans.mostMs = Math.max(spans.mostMs, ms);
 }
 
-const endsSession = (effects: readonly CallEffect[]): boolean =>
-  effects.some(({ do: what }) => what === 'session.close');
-
 const told = ({ count, sumMs, mostMs }: Spans) => ({
   count,
   meanMs: count === 0 ? 0 : Math.round(sumMs / count),
@@ -42,6 +40,7 @@ export class QualityTracker {
   readonly #greeting: CallOpening['policy']['greeting'];
   readonly #late = new LateFrames();
   readonly #heard = new HeardAtOnce();
+  readonly #changes = new SessionChanges();
   #frames = 0;
   #filledMs = 0;
   readonly #underruns = noSpans();
@@ -75,7 +74,10 @@ export class QualityTracker {
     if (event.type === 'leg.audio') return this.#frameCame(event, effects);
     if (this.#over) return;
     this.#happened(event, effects);
-    for (const effect of effects) this.#caused(effect, event, effects);
+    const change = this.#changes.of(event, effects);
+    if (change === 'lost') this.#sessionLost(event.atMs);
+    else if (change === 'rolled_over') this.#sessions.rolledOver += 1;
+    for (const effect of effects) this.#caused(effect, event);
   }
 
   /** What was measured until now. */
@@ -149,7 +151,7 @@ export class QualityTracker {
     }
   }
 
-  #caused(effect: CallEffect, event: CallEvent, all: readonly CallEffect[]): void {
+  #caused(effect: CallEffect, event: CallEvent): void {
     const { atMs } = event;
     switch (effect.do) {
       case 'leg.play':
@@ -177,12 +179,6 @@ export class QualityTracker {
       case 'session.open':
         this.#sessions.opened += 1;
         if (effect.target > 0) this.#sessions.fallback += 1;
-        // Opened where another ends: that one was lost. One that is prepared beside the present one opens alone.
-        if (endsSession(all)) this.#sessionLost(atMs);
-        return;
-      case 'session.recall':
-        // Told where another ends: it was ready before, and takes over in a pause.
-        if (endsSession(all)) this.#sessions.rolledOver += 1;
         return;
       case 'note.held':
         this.#holds += 1;

@@ -7,10 +7,12 @@ import type { APOLOGY_CLIP, GREETING_CLIP } from '../call/policy.ts';
 import type { Termination } from '../call/termination.ts';
 import type { NextStep } from '../carrier/carrier.ts';
 import type { LedgerOptions } from '../ledger/ledger.ts';
+import type { LedgerLine } from '../ledger/line.ts';
 import { LatencyTracker } from '../metrics/latency.ts';
 import { CallBill } from './call-bill.ts';
 import type { CallRecord } from './call-record.ts';
 import { CallTroubles } from './call-troubles.ts';
+import { callEnded, callStarted, type FactKeeper } from './kept-facts.ts';
 import { judge } from './quality.ts';
 import { QualityTracker } from './quality-tracker.ts';
 import { ToolLog } from './tool-log.ts';
@@ -26,6 +28,7 @@ const APOLOGY: typeof APOLOGY_CLIP = 'clip:apology';
 
 export class RecordBuilder {
   readonly #facts: CallFacts;
+  readonly #keeper: FactKeeper | null;
   readonly #turns: TurnLog;
   readonly #tools = new ToolLog();
   readonly #bill: CallBill;
@@ -40,11 +43,18 @@ export class RecordBuilder {
   #ended: { atMs: number; termination: Termination } | null = null;
   #next: NextStep | null = null;
 
-  constructor(facts: CallFacts, ledger: LedgerOptions = {}) {
+  /** @param keeper gets facts of the call as soon as they stand, until the call is over */
+  constructor(facts: CallFacts, ledger: LedgerOptions = {}, keeper: FactKeeper | null = null) {
     const { detection } = facts.agent.turnTaking;
+    const { callId } = facts.opening;
     this.#facts = facts;
+    this.#keeper = keeper;
     this.#turns = new TurnLog((utterance) => clipText(facts, utterance));
-    this.#bill = new CallBill(facts, ledger);
+    const charged = (line: LedgerLine): void => {
+      ledger.charged?.(line);
+      keeper?.keep({ type: 'line.charged', callId, line });
+    };
+    this.#bill = new CallBill(facts, { ...ledger, charged }, (answer) => this.#turns.receivedMs(answer));
     this.#troubles = new CallTroubles(facts.opening.target ?? 0);
     this.#quality = new QualityTracker(facts.opening);
     this.#latency = new LatencyTracker({
@@ -52,6 +62,7 @@ export class RecordBuilder {
       silenceMs: detection.kind === 'server_vad' ? detection.silenceMs : null,
       measured: (latency) => this.#turns.measured(latency),
     });
+    keeper?.keep(callStarted(facts, keeper.node));
   }
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
@@ -66,6 +77,7 @@ export class RecordBuilder {
     this.#happened(event);
     this.#troubles.stepped(event, effects);
     for (const effect of effects) this.#caused(effect, event);
+    this.#keep('settled');
   }
 
   /** Audio was handed to the carrier at `nowMs`. */
@@ -79,15 +91,14 @@ export class RecordBuilder {
     const zeroMs = this.#startedAtMs ?? opening.atMs;
     const ended = this.#ended ?? { atMs, termination: FAULT };
     this.#latency.finish();
-    this.#bill.chargeUnreported((answer) => this.#turns.receivedMs(answer));
-    this.#bill.chargeCarrier(this.#startedAtMs, ended.atMs);
+    this.#bill.finish(ended.atMs, atMs);
     const wall = (monotonicMs: number) => Math.round(wallMs + (monotonicMs - opening.atMs));
     const quality = judge(this.#quality.measures, {
       failed: ended.termination.result === 'failure',
       greets: opening.policy.greeting !== null,
       interruptAfterMs: opening.policy.interruptAfterMs,
     });
-    return {
+    const record: CallRecord = {
       v: 1,
       callId: opening.callId,
       carrier: incoming.carrier,
@@ -130,21 +141,43 @@ export class RecordBuilder {
       notices: Object.fromEntries(this.#notices),
       end: { ...ended.termination, next: this.#next ?? opening.policy.afterFailure },
     };
+    this.#keep('all');
+    this.#keeper?.keep(callEnded(record));
+    return record;
+  }
+
+  /** Tells what has changed of turns and tools: what is as good as finished, or at the end everything. */
+  #keep(which: 'settled' | 'all'): void {
+    const keeper = this.#keeper;
+    if (keeper === null) return;
+    const { callId, atMs } = this.#facts.opening;
+    const zeroMs = this.#startedAtMs ?? atMs;
+    for (const changed of this.#turns.takeChanged(which, zeroMs))
+      keeper.keep({ type: 'turn.kept', callId, ...changed });
+    for (const changed of this.#tools.takeChanged(which, zeroMs))
+      keeper.keep({ type: 'tool.kept', callId, ...changed });
   }
 
   #happened(event: Exclude<CallEvent, { type: 'leg.audio' }>): void {
     this.#turns.happened(event);
     this.#tools.happened(event);
     this.#bill.happened(event);
-    if (event.type === 'leg.started') this.#startedAtMs ??= event.atMs;
+    if (event.type === 'leg.started') this.#mediaStarted(event.atMs);
     else if (event.type === 'leg.digit_pressed') this.#keysPressed += 1;
     else if (event.type === 'session.noticed') count(this.#notices, event.code);
+  }
+
+  #mediaStarted(atMs: number): void {
+    if (this.#startedAtMs !== null) return;
+    this.#startedAtMs = atMs;
+    this.#turns.zeroMoved();
+    this.#tools.zeroMoved();
   }
 
   #caused(effect: CallEffect, event: CallEvent): void {
     this.#turns.caused(effect, event.atMs);
     this.#tools.caused(effect, event);
-    this.#bill.caused(effect);
+    this.#bill.caused(effect, event);
     this.#noted(effect);
     if (effect.do === 'leg.close') this.#next = effect.next;
     else if (effect.do === 'call.end') this.#ended = { atMs: event.atMs, termination: effect.termination };

@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallFacts, Onlooker, OnlookerFactory } from '../call/feed.ts';
 import type { Clock } from '../clock.ts';
-import type { LedgerLine } from '../ledger/cost.ts';
+import type { LedgerLine } from '../ledger/line.ts';
 import type { PriceBook } from '../ledger/prices.ts';
 import type { CallRecord } from './call-record.ts';
 import type { Warnings } from './file-store.ts';
+import type { FactKeeper } from './kept-facts.ts';
 import { writePrivateFile } from './private-file.ts';
 import { RecordBuilder } from './record-builder.ts';
 
@@ -16,6 +17,8 @@ export interface RecorderOptions {
   log: Warnings;
   /** Default: the book in force. */
   prices?: PriceBook;
+  /** Gets the facts of every call while it is under way. */
+  facts?: FactKeeper;
   /** For counters: a record that could not be written. */
   incomplete?: () => void;
 }
@@ -26,15 +29,15 @@ export interface Recorder {
   onRecord(told: (record: CallRecord) => void): () => void;
 }
 
-export function createRecorder({ dataDir, clock, log, prices, incomplete }: RecorderOptions): Recorder {
+export function createRecorder({ dataDir, clock, log, prices, facts: keeper, incomplete }: RecorderOptions): Recorder {
   const listeners = new Set<(record: CallRecord) => void>();
   const warned = new Set<string>();
 
-  /** Once per model: what is unknown in one call is unknown in all. */
-  function unpriced({ model, what }: LedgerLine): void {
-    if (warned.has(model)) return;
-    warned.add(model);
-    log.warn({ model, what }, 'no price is known for this: costs are incomplete');
+  /** Once per product: what is unknown in one call is unknown in all. */
+  function charged({ product, what, costNanoUsd }: LedgerLine): void {
+    if (costNanoUsd !== null || warned.has(product)) return;
+    warned.add(product);
+    log.warn({ product, what }, 'no price is known for this: costs are incomplete');
   }
 
   async function keep(record: CallRecord): Promise<void> {
@@ -54,7 +57,7 @@ export function createRecorder({ dataDir, clock, log, prices, incomplete }: Reco
   }
 
   function onlooker(facts: CallFacts): Onlooker {
-    const builder = new RecordBuilder(facts, { unpriced, ...(prices ? { prices } : {}) });
+    const builder = new RecordBuilder(facts, { charged, ...(prices ? { prices } : {}) }, keeper);
     return {
       stepped: (event, effects) => builder.stepped(event, effects),
       played: (startsAtMs) => builder.played(startsAtMs, clock.nowMs()),

@@ -9,6 +9,8 @@ const MAX_TOOLS = 1_000;
 
 export class ToolLog {
   readonly #tools = new Map<string, ToolRecord>();
+  /** Tools that are not as they were taken last. */
+  readonly #changed = new Set<string>();
   #dropped = 0;
 
   happened(event: CallEvent): void {
@@ -22,14 +24,29 @@ export class ToolLog {
       if (event.type === 'tool.called') this.#end(effect.toolCall, 'built_in', 0, effect.output);
     } else if (effect.do === 'tool.abort') {
       const tool = this.#tools.get(effect.toolCall);
-      if (tool) this.#tools.set(tool.toolCall, { ...tool, status: 'aborted', durationMs: since(tool, event.atMs) });
+      if (tool) this.#set({ ...tool, status: 'aborted', durationMs: since(tool, event.atMs) });
     }
   }
 
   /** All tools in the record's own time, and how many were not kept. */
   tools(zeroMs: number): { tools: ToolRecord[]; toolsDropped: number } {
-    const tools = [...this.#tools.values()].map((tool) => ({ ...tool, atMs: Math.round(tool.atMs - zeroMs) }));
+    const tools = [...this.#tools.values()].map((tool) => finished(tool, zeroMs));
     return { tools, toolsDropped: this.#dropped };
+  }
+
+  /** Takes the tools whose end is known, or all, where they are not as they were taken last. */
+  takeChanged(which: 'settled' | 'all', zeroMs: number): { tool: number; run: ToolRecord }[] {
+    if (this.#changed.size === 0) return [];
+    return [...this.#tools.values()].flatMap((tool, number) => {
+      if (!this.#changed.has(tool.toolCall) || (which === 'settled' && tool.status === 'unsettled')) return [];
+      this.#changed.delete(tool.toolCall);
+      return [{ tool: number, run: finished(tool, zeroMs) }];
+    });
+  }
+
+  /** The record's own time begins: what was taken by another is not as it was. */
+  zeroMoved(): void {
+    for (const toolCall of this.#tools.keys()) this.#changed.add(toolCall);
   }
 
   #called(event: EventOf<'tool.called'>): void {
@@ -37,7 +54,7 @@ export class ToolLog {
       this.#dropped += 1;
       return;
     }
-    this.#tools.set(event.toolCall, {
+    this.#set({
       toolCall: event.toolCall,
       name: event.name,
       atMs: event.atMs,
@@ -56,8 +73,18 @@ export class ToolLog {
   #end(toolCall: string, status: string, durationMs: number, output: string): void {
     const tool = this.#tools.get(toolCall);
     if (tool?.status !== 'unsettled') return;
-    this.#tools.set(toolCall, { ...tool, status, durationMs, output: kept(output) });
+    this.#set({ ...tool, status, durationMs, output: kept(output) });
+  }
+
+  #set(tool: ToolRecord): void {
+    this.#tools.set(tool.toolCall, tool);
+    this.#changed.add(tool.toolCall);
   }
 }
 
 const since = (tool: ToolRecord, atMs: number): number => Math.round(atMs - tool.atMs);
+
+const finished = (tool: ToolRecord, zeroMs: number): ToolRecord => ({
+  ...tool,
+  atMs: Math.round(tool.atMs - zeroMs),
+});

@@ -38,6 +38,12 @@ interface DraftUtterance {
 
 type DraftTurn = DraftCallerTurn | DraftUtterance;
 
+/** A turn by its number. */
+export interface NumberedTurn {
+  turn: number;
+  said: Turn;
+}
+
 export class TurnLog {
   readonly #clipText: (utterance: string) => string;
   readonly #turns: DraftTurn[] = [];
@@ -48,6 +54,10 @@ export class TurnLog {
   readonly #byUtterance = new Map<string, DraftUtterance>();
   readonly #stops: Stop[] = [];
   #stopsDropped = 0;
+  readonly #numbers = new Map<DraftTurn, number>();
+  /** Turns that are not as they were taken last, and those of them that are as good as finished. */
+  readonly #changed = new Set<DraftTurn>();
+  readonly #settled = new Set<DraftTurn>();
 
   /** @param clipText the words of a recorded clip, by its utterance; empty where nobody knows them */
   constructor(clipText: (utterance: string) => string) {
@@ -59,25 +69,25 @@ export class TurnLog {
       case 'speech.started':
         return this.#callerBegan(event.atMs);
       case 'speech.stopped':
-        if (this.#speaking) this.#speaking.speechStopAtMs = event.atMs;
+        if (this.#speaking) this.#touch(this.#speaking).speechStopAtMs = event.atMs;
         return;
       case 'turn.committed':
         return this.#callerTurnEnded(event);
       case 'turn.transcribed': {
         const turn = this.#byTurn.get(event.turn);
-        if (turn) turn.transcript = kept(event.text);
+        if (turn) this.#settle(turn).transcript = kept(event.text);
         return;
       }
       case 'utterance.started':
         return this.#addUtterance(event.utterance, event.answer, event.atMs);
       case 'utterance.text': {
         const said = this.#byUtterance.get(event.utterance);
-        if (said && said.text.length < MAX_TEXT) said.text = kept(said.text + event.text);
+        if (said && said.text.length < MAX_TEXT) this.#touch(said).text = kept(said.text + event.text);
         return;
       }
       case 'utterance.ended': {
         const said = this.#byUtterance.get(event.utterance);
-        if (said && !said.settled) said.whole = true;
+        if (said && !said.settled) this.#touch(said).whole = true;
         return;
       }
       default:
@@ -90,12 +100,12 @@ export class TurnLog {
         return this.#played(effect, atMs);
       case 'shelf.put': {
         const said = this.#byUtterance.get(effect.utterance);
-        if (said) said.receivedBytes += effect.chunk.bytes;
+        if (said) this.#touch(said).receivedBytes += effect.chunk.bytes;
         return;
       }
       case 'note.settled': {
         const said = this.#byUtterance.get(effect.utterance);
-        if (said) said.settled = effect;
+        if (said) this.#settle(said).settled = effect;
         return;
       }
       case 'note.stopped':
@@ -110,7 +120,7 @@ export class TurnLog {
   /** How long the answer to a turn took. */
   measured(latency: TurnLatency): void {
     const turn = this.#byTurn.get(latency.turn);
-    if (turn) turn.latency = latency;
+    if (turn) this.#settle(turn).latency = latency;
   }
 
   /** Milliseconds of audio that came of one answer. */
@@ -125,6 +135,23 @@ export class TurnLog {
     return { turns: this.#turns.map((turn) => finished(turn, zeroMs)), turnsDropped: this.#dropped };
   }
 
+  /** Takes the turns that are as good as finished, or all, where they are not as they were taken last. */
+  takeChanged(which: 'settled' | 'all', zeroMs: number): NumberedTurn[] {
+    const taken = which === 'all' ? this.#changed : this.#settled;
+    if (taken.size === 0) return [];
+    const turns = [...taken];
+    this.#settled.clear();
+    return turns.map((turn) => {
+      this.#changed.delete(turn);
+      return { turn: this.#numbers.get(turn) as number, said: finished(turn, zeroMs) };
+    });
+  }
+
+  /** The record's own time begins: what was taken by another is not as it was. */
+  zeroMoved(): void {
+    for (const turn of this.#turns) this.#changed.add(turn);
+  }
+
   /** All stops in the record's own time, and how many were not kept. */
   stops(zeroMs: number): { stops: Stop[]; stopsDropped: number } {
     const stops = this.#stops.map((stop) => ({ ...stop, atMs: Math.round(stop.atMs - zeroMs) }));
@@ -136,14 +163,25 @@ export class TurnLog {
       this.#dropped += 1;
       return null;
     }
+    this.#numbers.set(turn, this.#turns.length);
     this.#turns.push(turn);
+    return this.#touch(turn);
+  }
+
+  #touch<T extends DraftTurn>(turn: T): T {
+    this.#changed.add(turn);
     return turn;
+  }
+
+  #settle<T extends DraftTurn>(turn: T): T {
+    this.#settled.add(turn);
+    return this.#touch(turn);
   }
 
   #callerBegan(atMs: number): void {
     // Speech that goes on after a pause that ended no turn is the same turn.
     if (this.#speaking) {
-      this.#speaking.speechStopAtMs = null;
+      this.#touch(this.#speaking).speechStopAtMs = null;
       return;
     }
     this.#speaking = this.#add(callerTurn(atMs));
@@ -153,7 +191,7 @@ export class TurnLog {
     const turn = this.#speaking ?? this.#add(callerTurn(null));
     this.#speaking = null;
     if (!turn) return;
-    turn.turn = event.turn;
+    this.#settle(turn).turn = event.turn;
     turn.committedAtMs = event.atMs;
     this.#byTurn.set(event.turn, turn);
   }
@@ -179,7 +217,7 @@ export class TurnLog {
     if (play.fromByte > 0) return;
     if (!this.#byUtterance.has(play.utterance)) this.#addUtterance(play.utterance, null, atMs);
     const said = this.#byUtterance.get(play.utterance);
-    if (said) said.soundAtMs ??= play.startsAtMs;
+    if (said) this.#touch(said).soundAtMs ??= play.startsAtMs;
   }
 }
 

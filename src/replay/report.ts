@@ -1,12 +1,14 @@
 // What a finished call looked like, as lines for people: turns, latencies, barge-ins, money. Shared by the demo and by
 // `trunkline replay`. Pure.
+import { cachedShare, type CacheUse } from '../ledger/cache.ts';
+import { doubtText } from '../ledger/doubt.ts';
 import { formatUsd } from '../ledger/ledger.ts';
-import type { LedgerLine, TokenCount } from '../ledger/cost.ts';
+import type { LedgerLine, TokenCount } from '../ledger/line.ts';
 import type { TurnLatency } from '../metrics/latency.ts';
 import type { CallRecord, Turn } from '../record/call-record.ts';
 import type { CheckedStop } from './buffer-check.ts';
 import type { FoldResult } from './fold.ts';
-import { callTime, type Column, counted, grouped, plainText, seconds, table } from './text-layout.ts';
+import { callTime, type Column, counted, grouped, plainText, seconds, table, wrap } from './text-layout.ts';
 
 type LatencyPart = 'endOfTurnWaitMs' | 'modelMs' | 'toolsMs' | 'ourMs' | 'queuedMs' | 'carrierMs' | 'voiceToVoiceMs';
 
@@ -82,66 +84,72 @@ export function bargeInLines(
 /** An utterance is stopped at most this long after the sound that the ledger counts. */
 const STOP_SLACK_MS = 50;
 
-/** The bill by kind of line, the sum last. */
-export function costTable({ cost }: Pick<CallRecord, 'cost'>, width: number): string[] {
-  const kinds = Map.groupBy(cost.lines, ({ what, model, state }) => `${what} ${model} ${state}`);
-  const rows = [...kinds.values()].flatMap((lines) => {
-    const [{ what, model, state }] = lines as [LedgerLine];
-    const unknown = lines.some((line) => line.costNanoUsd === null);
-    const sum = lines.reduce((total, line) => total + (line.costNanoUsd ?? 0), 0);
-    const [first = '', ...more] = quantityTexts(lines);
-    return [
-      [KIND_NAMES[what], plainText(model), first, unknown ? 'no price' : formatUsd(sum), state],
-      ...more.map((text) => ['', '', text]),
-    ];
-  });
-  const atLeast = cost.unpricedLines > 0 ? 'at least ' : '';
-  return table(
-    [
-      { title: 'what' },
-      { title: 'sold as', dropped: 2 },
-      { title: 'how much', shrinks: true, dropped: 1 },
-      { title: 'cost', align: 'right' },
-      { title: 'counted' },
-    ],
-    [...rows, ['total', '', '', atLeast + formatUsd(cost.totalNanoUsd), '']],
-    width,
+/** The bill, one row per billed event in the order of their times, the sum last; then what is odd about it. */
+export function costTable({ cost, when }: Pick<CallRecord, 'cost' | 'when'>, width: number): string[] {
+  const zeroMs = when.mediaStartedWallMs ?? when.admittedWallMs;
+  const at = ({ atWallMs }: LedgerLine) => callTime(atWallMs - zeroMs);
+  const lines = cost.lines.toSorted((a, b) => a.atWallMs - b.atWallMs);
+  const rows = lines.map((line) => [
+    at(line),
+    KIND_NAMES[line.what],
+    plainText(line.product),
+    quantityText(line),
+    line.costNanoUsd === null ? 'no price' : formatUsd(line.costNanoUsd),
+    line.state,
+  ]);
+  const total = cost.unpricedLines > 0 ? 'total, at least' : 'total';
+  const columns: Column[] = [
+    { title: 'at' },
+    { title: 'what' },
+    { title: 'sold as', dropped: 2 },
+    { title: 'tokens, or time', shrinks: true, dropped: 1 },
+    { title: 'cost', align: 'right' },
+    { title: 'counted' },
+  ];
+  const doubts = lines.flatMap((line) =>
+    line.doubt === null ? [] : wrap(`${KIND_NAMES[line.what]} at ${at(line)}: ${doubtText(line.doubt)}`, width),
   );
+  return [
+    ...table(columns, [...rows, ['', total, '', '', formatUsd(cost.totalNanoUsd), '']], width),
+    ...doubts,
+    ...cacheLines(cost.cache, width),
+  ];
 }
 
 const KIND_NAMES: Record<LedgerLine['what'], string> = {
-  answer: 'answers',
+  answer: 'answer',
   transcription: 'transcription',
+  session: 'model session',
   leg: 'call leg',
   media_stream: 'media stream',
+  recording: 'recording',
+  message: 'message',
+  machine_detection: 'machine check',
+  tool: 'tool',
 };
 
-function quantityTexts(lines: readonly LedgerLine[]): string[] {
-  const tokens = { textIn: 0, audioIn: 0, cached: 0, textOut: 0, audioOut: 0 };
-  let secondsUsed = 0;
-  let minutes = 0;
-  for (const { quantities: q } of lines) {
-    if (q.unit === 'tokens') {
-      const input = (count: TokenCount) => count.fresh + count.cached;
-      tokens.textIn += input(q.text);
-      tokens.audioIn += input(q.audio);
-      tokens.cached += q.text.cached + q.audio.cached;
-      tokens.textOut += q.text.out;
-      tokens.audioOut += q.audio.out;
-    } else {
-      secondsUsed += q.seconds;
-      if (q.unit === 'minutes') minutes += q.minutes;
-    }
-  }
-  if (minutes > 0) return [`${grouped(minutes)} min begun (${seconds(secondsUsed * 1000)})`];
-  if (secondsUsed > 0) return [`${counted(lines.length, 'turn')}, ${seconds(secondsUsed * 1000)}`];
-  const { textIn, audioIn, cached, textOut, audioOut } = tokens;
-  return [
-    `${lines.length}, tokens in: ${grouped(textIn)} text, ${grouped(audioIn)} audio`,
-    ...(cached > 0 ? [`of them cached: ${grouped(cached)}`] : []),
-    `tokens out: ${grouped(textOut)} text, ${grouped(audioOut)} audio`,
-  ];
+function quantityText(line: LedgerLine): string {
+  const { quantities: q } = line;
+  if (q.unit === 'seconds') return seconds(q.seconds * 1000);
+  if (q.unit === 'minutes') return `${grouped(q.minutes)} min begun (${seconds(q.seconds * 1000)})`;
+  if (q.unit === 'count') return grouped(q.count);
+  const kinds = [q.text, q.audio, q.image];
+  const tokens = (of: (count: TokenCount) => number) => kinds.reduce((sum, kind) => sum + of(kind), 0);
+  const share = cachedShare(line);
+  const cached = share === null || share === 0 ? '' : `, ${percent(share)} cached`;
+  return `${grouped(tokens(({ fresh, cached: c }) => fresh + c))} in${cached}; ${grouped(tokens(({ out }) => out))} out`;
 }
+
+function cacheLines({ share, breaks, costNanoUsd }: CacheUse, width: number): string[] {
+  if (share === null) return [];
+  const lost =
+    breaks.length === 0
+      ? 'nowhere lost'
+      : `lost ${counted(breaks.length, 'time')}, which cost ${formatUsd(costNanoUsd)}`;
+  return wrap(`cache: served ${percent(share)} of what the model read; ${lost}`, width);
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 /** What folding a tape came to; more than one line where it differs. */
 export function foldText(fold: FoldResult, tookMs: number): string {

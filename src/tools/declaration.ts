@@ -7,11 +7,14 @@ export const BUILT_IN_TOOLS: readonly string[] = ['end_call'];
 
 const KEYS = ['name', 'description', 'parameters', 'run'];
 
+/** Dearer than any look-up: a slip of the decimal point. */
+const MAX_PRICE_USD = 1_000;
+
 /** One exported value as a tool, or everything that is wrong with it. */
 export function checkTool(value: unknown): { tool: Tool } | { faults: string[] } {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { faults: [`expected a tool: an object with ${KEYS.join(', ')} (found ${kindOf(value)})`] };
-  const { name, description, parameters, run } = value as Record<string, unknown>;
+  const { name, description, parameters, priceUsd, run } = value as Record<string, unknown>;
   const label = typeof name === 'string' && name !== '' ? `tool ${name.slice(0, 64)}` : 'a tool';
   const faults: string[] = [];
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name))
@@ -22,6 +25,10 @@ export function checkTool(value: unknown): { tool: Tool } | { faults: string[] }
   if (typeof description !== 'string' || description.trim() === '')
     faults.push(`${label}: expected a description that tells the model when to use it`);
   if (typeof run !== 'function') faults.push(`${label}: expected run to be a function (found ${kindOf(run)})`);
+  if (priceUsd !== undefined && !isPrice(priceUsd))
+    faults.push(
+      `${label}: expected priceUsd to be US dollars per run, from 0 to ${MAX_PRICE_USD} (found ${JSON.stringify(priceUsd) ?? kindOf(priceUsd)})`,
+    );
   const schema = plain(parameters);
   if (!schema || schema['type'] !== 'object')
     faults.push(`${label}: expected parameters to be a JSON Schema of type object`);
@@ -40,10 +47,13 @@ export function checkTool(value: unknown): { tool: Tool } | { faults: string[] }
       name: original.name,
       description: original.description,
       parameters: schema!,
+      ...(original.priceUsd === undefined ? {} : { priceUsd: original.priceUsd }),
       run: (args, context) => original.run(args, context),
     },
   };
 }
+
+const isPrice = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= MAX_PRICE_USD;
 
 /** A copy of a JSON object, so that freezing it touches nobody else's; undefined when it is not one. */
 function plain(value: unknown): Record<string, unknown> | undefined {

@@ -14,6 +14,8 @@ export interface Tool {
   description: string;
   /** JSON Schema (2020-12) of the arguments: an object schema. Sent to the model as it stands and checked by us. */
   parameters: Record<string, unknown>;
+  /** US dollars that one run costs, where somebody charges for it: a line of the call's bill. */
+  priceUsd?: number;
   /** Answers with anything JSON can hold; what it throws is told to the model as a failure. */
   run(args: Record<string, unknown>, context: ToolContext): unknown;
 }

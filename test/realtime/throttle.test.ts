@@ -46,6 +46,21 @@ test('ends when the limit has filled up to a tenth, which is before it is full',
   expect(throttle.throttled).toBe(false);
 });
 
+test.each([
+  ['a limit of a day', fact(0, 86_400)],
+  ['a reset in thirty years', fact(0, 1e9)],
+  ['less than nothing, for ever', fact(-5, 1e308, { limit: 1e308 })],
+])('%s closes the door for a minute; then it has to be reported again', (_what, told) => {
+  const { clock, throttle } = desk();
+  throttle.updated([told]);
+  clock.advance(59_999);
+  expect(throttle.throttled).toBe(true);
+  clock.advance(1);
+  expect(throttle.throttled).toBe(false);
+  throttle.updated([told]);
+  expect(throttle.throttled).toBe(true);
+});
+
 test('the latest report counts', () => {
   const { throttle } = desk();
   throttle.updated([fact(0, 60)]);

@@ -60,7 +60,7 @@ test('no trouble: a session prepared beside the present one, a hang-up, a call t
   const { told, at } = log(1);
   const termination = { reason: 'caller_hung_up', by: 'caller', result: 'success', detail: '' } as const;
   at(1_000, { type: 'timer.fired', timer: 'rollover' }, open('s2', 1));
-  at(2_000, { type: 'timer.fired', timer: 'pace' }, CLOSE, { do: 'session.append_recent', ms: 300 });
+  at(2_000, { type: 'timer.fired', timer: 'rollover' }, CLOSE, { do: 'session.append_recent', ms: 300 });
   at(3_000, { type: 'leg.closed', cause: 'caller_hung_up', detail: 'stop' }, { do: 'call.end', termination });
   // The socket goes after the end.
   at(3_100, { type: 'leg.closed', cause: 'closed_by_us', detail: 'closed by the call' });

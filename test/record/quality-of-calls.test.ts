@@ -2,6 +2,7 @@
 // caller's ear by the phone's own play buffer.
 import { describe, expect, test } from 'vitest';
 import type { CallPolicy } from '../../src/call/policy.ts';
+import { CallTroubles } from '../../src/record/call-troubles.ts';
 import type { QualityMeasures } from '../../src/record/quality.ts';
 import { QualityTracker } from '../../src/record/quality-tracker.ts';
 import { testPolicy, VirtualLine, type VirtualLineOptions } from '../support/virtual-line.ts';
@@ -10,18 +11,31 @@ import { callFacts } from './story.ts';
 interface Measured {
   line: VirtualLine;
   measures: () => QualityMeasures;
+  troubles: () => string[];
 }
 
 function measured({ policy, ...options }: VirtualLineOptions & { policy?: Partial<CallPolicy> } = {}): Measured {
   const tracker = new QualityTracker({ ...callFacts().opening, policy: testPolicy(policy) });
+  const log = new CallTroubles(0);
   const line = new VirtualLine({
     policy: policy ?? {},
     ...options,
-    onlookers: [{ stepped: (event, effects) => tracker.stepped(event, effects) }],
+    onlookers: [
+      {
+        stepped(event, effects) {
+          tracker.stepped(event, effects);
+          log.stepped(event, effects);
+        },
+      },
+    ],
   });
   line.startMedia();
   line.advance(50);
-  return { line, measures: () => tracker.measures };
+  return {
+    line,
+    measures: () => tracker.measures,
+    troubles: () => log.troubles(0).troubles.map(({ what, why }) => `${what}: ${why}`),
+  };
 }
 
 function callerTurn(line: VirtualLine): void {
@@ -107,6 +121,42 @@ test('a session that takes over in a pause was not lost', () => {
   }
   expect(measures()).toMatchObject({ sessions: { opened: 2, lost: 0, rolledOver: 1 }, deadAir: { count: 0 } });
   expect(measures().frames).toMatchObject({ received: 1_500, late: 0 });
+});
+
+test.each([
+  ['ready', 0],
+  ['not yet ready', 3_000],
+])('a session that is lost beside a prepared one that is %s was lost, and did not roll over', (_how, readyAfterMs) => {
+  const { line, measures, troubles } = measured({
+    policy: { holdBytes: 8_000, recoverWithinMs: 8_000, rolloverAfterMs: 20_000, silenceMs: 600_000 },
+    laterModels: [{ readyAfterMs }],
+  });
+  // No pause in which the prepared one could take over.
+  line.until(() => line.clock.nowMs() > 19_000, 20_000);
+  line.model.speechStarted();
+  line.until(() => line.opened.length === 2, 5_000);
+  line.advance(1_000);
+  line.models[0]?.lose();
+  line.advance(5_000);
+  expect(line.call.state).toMatchObject({ on: { session: 's2' }, session: 'ready' });
+  expect(measures().sessions).toEqual({ opened: 2, fallback: 0, lost: 1, rolledOver: 0 });
+  expect(troubles()).toEqual([expect.stringMatching(/^session_lost: /)]);
+});
+
+test('a prepared session that is lost, and the end of a call that has one, are no loss of the session', () => {
+  const { line, measures, troubles } = measured({
+    policy: { holdBytes: 8_000, recoverWithinMs: 8_000, rolloverAfterMs: 20_000, silenceMs: 600_000 },
+  });
+  line.until(() => line.clock.nowMs() > 19_000, 20_000);
+  line.model.speechStarted();
+  line.until(() => line.opened.length === 2, 5_000);
+  line.models[1]?.lose();
+  line.until(() => line.opened.length === 3, 20_000);
+  line.report({ type: 'leg.closed', cause: 'caller_hung_up', detail: 'stop' });
+  line.advance(1_000);
+  expect(line.termination).toMatchObject({ reason: 'caller_hung_up' });
+  expect(measures().sessions).toEqual({ opened: 3, fallback: 0, lost: 0, rolledOver: 0 });
+  expect(troubles()).toEqual([]);
 });
 
 test('the time in which both are heard is what the play buffer says', () => {

@@ -273,7 +273,7 @@ test('sessions: a lost one, and one that was prepared and took over', () => {
   feed.at(2_000, timer('rollover'), { do: 'session.open', session: 's3', target: 1, afterMs: 0 });
   feed.at(
     3_000,
-    timer('pace'),
+    timer('rollover'),
     { do: 'session.close' },
     { do: 'session.recall', history: [], note: '' },
     { do: 'session.append_recent', ms: 300 },

@@ -8,6 +8,7 @@ import type { UnstampedEvent } from '../../src/call/event.ts';
 import { type AgentUtterance, type CallRecord, loggable, redacted } from '../../src/record/call-record.ts';
 import { wordCount } from '../../src/heard-text.ts';
 import { createRecorder, readRecord } from '../../src/record/record.ts';
+import { shippedPrices } from '../../src/ledger/load-prices.ts';
 import { RecordBuilder } from '../../src/record/record-builder.ts';
 import {
   AGENT,
@@ -118,13 +119,27 @@ describe('a whole call', () => {
       troublesDropped: 0,
       keysPressed: 0,
       cost: {
-        totalNanoUsd: 12_414_400 + 8_500_000 + 4_400_000,
+        totalNanoUsd: 12_414_400 + 8_500_000 + 4_400_000 + 100_000,
         unpricedLines: 0,
-        priceBook: '2026-11-20',
+        doubtedLines: 1,
+        priceBook: shippedPrices().version,
+        cache: { share: 1536 / 1690, breaks: [], costNanoUsd: 0 },
         lines: [
           expect.objectContaining({ source: 'a1', what: 'answer', costNanoUsd: 12_414_400, state: 'metered' }),
-          expect.objectContaining({ source: 'l1', what: 'leg', model: 'twilio/inbound_local', costNanoUsd: 8_500_000 }),
           expect.objectContaining({ source: 'l1', what: 'media_stream', costNanoUsd: 4_400_000, state: 'estimated' }),
+          // Nobody said what writing it down used.
+          expect.objectContaining({
+            source: 't1',
+            what: 'transcription',
+            costNanoUsd: 100_000,
+            doubt: 'usage_missing',
+          }),
+          expect.objectContaining({
+            source: 'l1',
+            what: 'leg',
+            product: 'twilio/inbound_local',
+            costNanoUsd: 8_500_000,
+          }),
         ],
       },
       audio: { filledMs: { gap: 0, stall: 0 }, underruns: 0, underrunMs: 0 },
@@ -342,7 +357,7 @@ describe('the bill', () => {
     const { story, recordAt } = told();
     story.at(1_000, answerUsage('a1')).at(2_000, hangUp).at(2_300, answerUsage('a1')).at(2_400, answerUsage('a2'));
     const { lines, totalNanoUsd } = recordAt(3_000).cost;
-    expect(lines.map((line) => line.source)).toEqual(['a1', 'a2', 'l1', 'l1']);
+    expect(lines.map((line) => line.source)).toEqual(['a1', 'l1', 'a2', 'l1']);
     expect(totalNanoUsd).toBe(lines.reduce((sum, line) => sum + (line.costNanoUsd ?? 0), 0));
   });
 
@@ -363,8 +378,8 @@ describe('the bill', () => {
     const { story, recordAt } = told({ incoming: { from: { kind: 'sip', value: 'sip:a@b.example' } } });
     story.at(61_000, hangUp);
     expect(recordAt(61_000).cost.lines).toMatchObject([
-      { what: 'leg', model: 'twilio/sip', costNanoUsd: 8_000_000 },
       { what: 'media_stream', costNanoUsd: 8_800_000 },
+      { what: 'leg', product: 'twilio/sip', costNanoUsd: 8_000_000 },
     ]);
   });
 });
@@ -436,7 +451,7 @@ describe('what may be logged', () => {
       reason: 'caller_hung_up',
       medianAnswerMs: 490,
       tools: 1,
-      cost: '$0.0135',
+      cost: '$0.0136',
     });
     const line = JSON.stringify(facts);
     for (const secret of ['4155550', 'secret', 'openly', '9999']) expect(line).not.toContain(secret);
@@ -497,7 +512,7 @@ describe('the recorder', () => {
     const r = recorder();
     for (const callId of ['call-1', 'call-2'])
       await play(r, { callId, incoming: { to: { kind: 'pstn', value: '+442079460000' } } });
-    expect(warnings.map((w) => w.fields)).toEqual([{ model: 'twilio/unknown', what: 'leg' }]);
+    expect(warnings.map((w) => w.fields)).toEqual([{ product: 'twilio/unknown', what: 'leg' }]);
     const record = (await readRecord(dataDir, 'call-2')) as CallRecord;
     expect(record.cost).toMatchObject({ unpricedLines: 1, totalNanoUsd: 4_400_000 });
     expect(loggable(record).cost).toBe('at least $0.0044');

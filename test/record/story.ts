@@ -8,7 +8,7 @@ import { step } from '../../src/call/machine.ts';
 import type { CallPolicy } from '../../src/call/policy.ts';
 import { admittedCall, type CallState } from '../../src/call/state.ts';
 import type { Clock } from '../../src/clock.ts';
-import { OPEN_ADMISSION } from '../support/open-admission.ts';
+import { BUDGET_POLICY, KEPT_FOR_EVER, NO_BUDGET, OPEN_ADMISSION } from '../support/open-admission.ts';
 
 /** Monotonic time of the admission in every story. */
 export const ADMITTED_MS = 50_000;
@@ -56,6 +56,8 @@ export const AGENT: Agent = {
   silence: { promptAfterMs: 15_000, prompt: 'Are you there?', goodbye: 'Goodbye.' },
   limits: { maxCallMs: 600_000, wrapUp: 'We must end.', modelStallMs: 8_000, toolMs: 5_000, maxConcurrentCalls: 5 },
   admission: OPEN_ADMISSION,
+  budget: NO_BUDGET,
+  retention: KEPT_FOR_EVER,
   tools: [],
   endCall: { enabled: true, goodbye: 'Goodbye.' },
   failure: {
@@ -78,6 +80,8 @@ const POLICY: CallPolicy = {
   silenceGoodbye: 'Goodbye.',
   maxCallMs: 600_000,
   wrapUp: 'We must end.',
+  wrapUpText: 'We must end.',
+  budget: BUDGET_POLICY,
   modelStallMs: 8_000,
   endCall: { goodbye: 'Goodbye.' },
   endOfTurnMs: 0,

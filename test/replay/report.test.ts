@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { CallEffect, UnaddressedEffect } from '../../src/call/effect.ts';
 import type { CallEvent } from '../../src/call/event.ts';
-import type { LedgerLine } from '../../src/ledger/cost.ts';
+import type { LedgerLine } from '../../src/ledger/line.ts';
 import type { AgentUtterance, CallerTurn } from '../../src/record/call-record.ts';
 import { BufferCheck } from '../../src/replay/buffer-check.ts';
+import type { CacheUse } from '../../src/ledger/cache.ts';
 import { bargeInLines, costTable, turnTable } from '../../src/replay/report.ts';
 import { callTime, fit, fitEnd, plainText, widthOf, wrap } from '../../src/replay/text-layout.ts';
 
@@ -97,44 +98,74 @@ describe('a barge-in is judged by the phone', () => {
   });
 });
 
-test('the bill has one entry per kind, and says who counted', () => {
-  const tokens = (text: number, cached: number, out: number): LedgerLine => ({
-    source: String(text),
+describe('the bill', () => {
+  const facts = { seller: 's', priceBook: 'b', unitPrice: null, doubt: null } as const;
+  const tokens = (source: string, atWallMs: number, cached: number): LedgerLine => ({
+    ...facts,
+    source,
+    atWallMs,
     what: 'answer',
-    model: 'm-1',
+    product: 'm-1',
     quantities: {
       unit: 'tokens',
-      text: { fresh: text, cached, out },
+      text: { fresh: 1_000, cached, out: 3 },
       audio: { fresh: 100, cached: 0, out: 7 },
       image: { fresh: 0, cached: 0, out: 0 },
     },
     costNanoUsd: 10_000_000,
     state: 'metered',
-    priceBook: 'b',
   });
   const leg: LedgerLine = {
+    ...facts,
     source: 'l1',
+    atWallMs: 62_200,
     what: 'leg',
-    model: 'carrier/unknown',
+    product: 'carrier/unknown',
     quantities: { unit: 'minutes', seconds: 61.2, minutes: 2 },
     costNanoUsd: null,
     state: 'estimated',
-    priceBook: 'b',
+    doubt: 'leg_goes_on',
   };
+  const tool: LedgerLine = {
+    ...facts,
+    source: 'c1',
+    atWallMs: 9_000,
+    what: 'tool',
+    product: 'check',
+    quantities: { unit: 'count', count: 1 },
+    costNanoUsd: 5_000_000,
+    state: 'estimated',
+  };
+  const when = { admittedWallMs: 0, mediaStartedWallMs: 1_000, endedWallMs: null, closedWallMs: 70_000 };
   const cost = {
-    totalNanoUsd: 20_000_000,
+    totalNanoUsd: 25_000_000,
     unpricedLines: 1,
+    doubtedLines: 1,
     priceBook: 'b',
-    lines: [tokens(1_000, 50, 3), leg, tokens(10, 0, 4)],
+    cache: { share: 0.25, breaks: [], costNanoUsd: 0 },
+    lines: [leg, tokens('r1', 3_000, 0), tool, tokens('r2', 15_000, 366)],
   };
-  expect(costTable({ cost }, 100)).toEqual([
-    'what      sold as          how much                                         cost  counted',
-    'answers   m-1              2, tokens in: 1,060 text, 200 audio           $0.0200  metered',
-    '                           of them cached: 50',
-    '                           tokens out: 7 text, 14 audio',
-    'call leg  carrier/unknown  2 min begun (61.2 s)                         no price  estimated',
-    'total                                                           at least $0.0200',
-  ]);
+
+  test('has one row per line in the order of their times, and says what is odd', () => {
+    expect(costTable({ cost, when }, 100)).toEqual([
+      'at       what             sold as          tokens, or time                    cost  counted',
+      '00:02.0  answer           m-1              1,100 in; 10 out                $0.0100  metered',
+      '00:08.0  tool             check            1                               $0.0050  estimated',
+      '00:14.0  answer           m-1              1,466 in, 25 % cached; 10 out   $0.0100  metered',
+      '01:01.2  call leg         carrier/unknown  2 min begun (61.2 s)           no price  estimated',
+      '         total, at least                                                   $0.0250',
+      'call leg at 01:01.2: the carrier keeps the leg after us',
+      'cache: served 25 % of what the model read; nowhere lost',
+    ]);
+  });
+
+  test('tells what a lost cache cost, and nothing of a cache that was never asked', () => {
+    const lost = { source: 'r2', cacheable: 2_000, cached: 0, costNanoUsd: 7_200_000 };
+    const cache = { share: 0, breaks: [lost, lost], costNanoUsd: 14_400_000 };
+    const last = (of: CacheUse) => costTable({ cost: { ...cost, cache: of }, when }, 100).at(-1);
+    expect(last(cache)).toBe('cache: served 0 % of what the model read; lost 2 times, which cost $0.0144');
+    expect(last({ share: null, breaks: [], costNanoUsd: 0 })).toContain('call leg at');
+  });
 });
 
 describe('layout', () => {

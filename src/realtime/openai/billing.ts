@@ -6,11 +6,19 @@ import type { ServerMessage } from './messages.ts';
 export function reportUsage(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
   if (!m.usage || d.s.billed.includes(m.responseId)) return;
   set(d, { billed: keep(d.s.billed, m.responseId, KEEP_IDS) });
+  const doubt = isKnown(d, m) ? {} : ({ doubt: 'unknown_answer' } as const);
   emit(d, {
     type: 'usage.reported',
-    usage: { source: m.responseId, what: 'answer', model: d.s.config.model, unit: 'tokens', ...m.usage },
+    usage: { source: m.responseId, what: 'answer', model: d.s.config.model, unit: 'tokens', ...doubt, ...m.usage },
   });
 }
+
+/** Whether it was ever seen to begin, or runs beside the conversation. */
+const isKnown = ({ s }: Draft, { responseId, outOfBand }: Extract<ServerMessage, { type: 'response.done' }>): boolean =>
+  outOfBand ||
+  s.active?.responseId === responseId ||
+  s.closedResponses.includes(responseId) ||
+  s.outOfBand.includes(responseId);
 
 /** Usage of a caller turn's transcription: tokens or seconds, as its model reports. */
 export function reportTranscription(d: Draft, m: Extract<ServerMessage, { type: 'transcribed' }>): void {
@@ -19,10 +27,7 @@ export function reportTranscription(d: Draft, m: Extract<ServerMessage, { type: 
   const facts = { source: m.itemId, what: 'transcription', model: d.s.config.transcriptionModel } as const;
   emit(d, {
     type: 'usage.reported',
-    usage:
-      'seconds' in m.usage
-        ? { ...facts, unit: 'seconds', seconds: m.usage.seconds }
-        : { ...facts, unit: 'tokens', ...m.usage },
+    usage: 'seconds' in m.usage ? { ...facts, unit: 'seconds', ...m.usage } : { ...facts, unit: 'tokens', ...m.usage },
   });
 }
 

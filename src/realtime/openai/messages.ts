@@ -1,9 +1,10 @@
 // Realtime JSON <-> what the dialogue reads and says. Pure. Every message parses to known, unknown or malformed; nothing
 // throws. Names and shapes: npm `openai` 7.55.0 declarations and openai-openapi 2.3.0 (GA event set).
-import type { Usage } from '../../realtime/session.ts';
 import type { RateLimitFact } from '../../realtime/throttle.ts';
 import type { AudioChunk } from '../../audio/chunk.ts';
 import { base64Bytes } from '../../audio/mulaw.ts';
+import { type Json, number, object, string } from './json.ts';
+import { answerUsage, type TimeUsage, type TokenUsage, transcriptionUsage } from './usage.ts';
 
 /** A function call item as it stands in an answer. */
 export interface FunctionCall {
@@ -15,9 +16,6 @@ export interface FunctionCall {
   status: 'completed' | 'incomplete' | 'in_progress' | null;
 }
 
-/** The tokens of one usage object, by modality. */
-export type TokenUsage = Omit<Extract<Usage, { unit: 'tokens' }>, 'source' | 'what' | 'model' | 'unit'>;
-
 /** The server events that a bridge reads, reduced to the fields it uses. */
 export type ServerMessage =
   | { type: 'session.created' }
@@ -26,7 +24,7 @@ export type ServerMessage =
   | { type: 'speech_stopped'; audioMs: number | null }
   | { type: 'committed'; itemId: string }
   | { type: 'item_known'; itemId: string }
-  | { type: 'transcribed'; itemId: string; text: string; usage: TokenUsage | { seconds: number } | null }
+  | { type: 'transcribed'; itemId: string; text: string; usage: TokenUsage | TimeUsage | null }
   | { type: 'transcription_failed'; itemId: string }
   | { type: 'response.created'; responseId: string; outOfBand: boolean; tag: string | null }
   | { type: 'message_added'; responseId: string; itemId: string }
@@ -52,8 +50,6 @@ export type Parsed =
   /** `unexpected`: not even a type that we know and leave alone. */
   | { kind: 'unknown'; type: string; unexpected: boolean }
   | { kind: 'malformed' };
-
-type Json = Record<string, unknown>;
 
 const MALFORMED: Parsed = { kind: 'malformed' };
 /** Known events that change nothing here. */
@@ -225,52 +221,12 @@ function functionCall(item: Json | null): FunctionCall | null {
   };
 }
 
-/** Cached counts are a subset of input. Where only their total is known it is taken as text first (cheapest error). */
-function answerUsage(usage: Json | null): TokenUsage | null {
-  if (!usage) return null;
-  const input = object(usage.input_token_details);
-  const cached = object(input?.cached_tokens_details);
-  const output = object(usage.output_token_details);
-  const textIn = count(input?.text_tokens) || (input ? 0 : count(usage.input_tokens));
-  const audioIn = count(input?.audio_tokens);
-  const imageIn = count(input?.image_tokens);
-  const total = count(input?.cached_tokens);
-  const cachedTextIn = Math.min(cached ? count(cached.text_tokens) : total, textIn);
-  return {
-    textIn,
-    audioIn,
-    imageIn,
-    cachedTextIn,
-    cachedAudioIn: Math.min(cached ? count(cached.audio_tokens) : total - cachedTextIn, audioIn),
-    cachedImageIn: Math.min(count(cached?.image_tokens), imageIn),
-    textOut: count(output?.text_tokens) || (output ? 0 : count(usage.output_tokens)),
-    audioOut: count(output?.audio_tokens),
-  };
-}
-
-function transcriptionUsage(usage: Json | null): TokenUsage | { seconds: number } | null {
-  if (!usage) return null;
-  if (usage.type === 'duration') return { seconds: Math.min(MAX_COUNT, Math.max(0, number(usage.seconds) ?? 0)) };
-  return answerUsage({
-    ...usage,
-    input_token_details: usage.input_token_details ?? { audio_tokens: usage.input_tokens },
-    output_token_details: { text_tokens: usage.output_tokens },
-  });
-}
-
 /** Audio is printed into the carrier's JSON as it came, and what holds no sound must not count as a sign of life. */
 const isBase64 = (payload: string): boolean => payload.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(payload);
 
 /** A code as it may be logged and stored: short. */
 const short = (code: string): string => code.slice(0, 100);
 
-const object = (value: unknown): Json | null =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
-const string = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
-/** More than any model bills at once; a sum of such stays a number. */
-const MAX_COUNT = 1e9;
-const count = (value: unknown): number => Math.min(MAX_COUNT, Math.max(0, Math.round(number(value) ?? 0)));
 const ids = (o: Json, ...names: string[]): true | null =>
   names.every((name) => typeof o[name] === 'string') ? true : null;
 

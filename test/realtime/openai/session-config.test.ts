@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Agent, AgentModel, TurnTaking } from '../../../src/agent/agent.ts';
 import { capabilitiesFor, dialogueConfig, sessionUpdate } from '../../../src/realtime/openai/session-config.ts';
 import { expectClientMessage } from './client-schema.ts';
-import { OPEN_ADMISSION } from '../../support/open-admission.ts';
+import { KEPT_FOR_EVER, NO_BUDGET, OPEN_ADMISSION } from '../../support/open-admission.ts';
 
 const MODEL: AgentModel = {
   name: 'gpt-realtime-2.1',
@@ -41,6 +41,8 @@ function agent(
     silence: { promptAfterMs: 8000, prompt: 'Are you there?', goodbye: 'Goodbye.' },
     limits: { maxCallMs: 600_000, wrapUp: 'Bye.', modelStallMs: 4000, toolMs: 8000, maxConcurrentCalls: 10 },
     admission: OPEN_ADMISSION,
+    budget: NO_BUDGET,
+    retention: KEPT_FOR_EVER,
     tools: [
       {
         name: 'lookup_order',
