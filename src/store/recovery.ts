@@ -1,0 +1,98 @@
+// Journals that dead processes left in the data folder: takes them in, ends their calls, removes their folders. Any process of
+// the folder does it, at its start and now and then; several at once do no harm.
+import { rmdir } from 'node:fs/promises';
+import type { Termination } from '../call/termination.ts';
+import { clearAway, isAlive } from './alive.ts';
+import type { Database } from './database.ts';
+import { isOfFile } from './database-faults.ts';
+import { Intake, type IntakeLog } from './intake.ts';
+import { absent, journalFolder, journalsIn } from './journal-folder.ts';
+
+export class Recovery {
+  readonly #dataDir: string;
+  /** This process's own journal. */
+  readonly #own: string;
+  readonly #log: IntakeLog;
+  readonly #intakes = new Map<string, Intake>();
+  /** Journals that are left alone until the next start. */
+  readonly #unreadable = new Set<string>();
+
+  constructor({ dataDir, own, log }: { dataDir: string; own: string; log: IntakeLog }) {
+    this.#dataDir = dataDir;
+    this.#own = own;
+    this.#log = log;
+  }
+
+  /** What dead processes left, and how many bytes of it. */
+  async left(): Promise<{ journals: string[]; bytes: number }> {
+    const left = { journals: [] as string[], bytes: 0 };
+    await this.#unlessUnreadable('', async () => {
+      for (const journal of await journalsIn(this.#dataDir)) {
+        if (journal === this.#own || this.#unreadable.has(journal)) continue;
+        if (await isAlive(this.#dataDir, journal)) continue;
+        left.bytes += await this.#intake(journal).bytes();
+        left.journals.push(journal);
+      }
+    });
+    return left;
+  }
+
+  async recover(db: Database, journal: string): Promise<void> {
+    await this.#unlessUnreadable(journal, async () => {
+      const intake = this.#intake(journal);
+      const bytes = await intake.bytes();
+      await intake.take(db, null);
+      const calls = await endCalls(db, journal);
+      await rmdir(journalFolder(this.#dataDir, journal)).catch(absent);
+      await clearAway(this.#dataDir, journal);
+      this.#intakes.delete(journal);
+      this.#log.warn(
+        { journal, bytes, calls },
+        'journal of a process that is gone was taken in, its open calls are ended',
+      );
+    });
+  }
+
+  /** Files of another user, or a disk that fails: told once, and what this process writes itself goes on. */
+  async #unlessUnreadable(journal: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isOfFile(error)) throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (!this.#unreadable.has(journal))
+        this.#log.error({ journal, code }, 'a journal that a dead process left cannot be read');
+      this.#unreadable.add(journal);
+    }
+  }
+
+  #intake(journal: string): Intake {
+    let intake = this.#intakes.get(journal);
+    if (intake === undefined) {
+      intake = new Intake({ dataDir: this.#dataDir, journal, log: this.#log });
+      this.#intakes.set(journal, intake);
+    }
+    return intake;
+  }
+}
+
+/** Nobody was left to say more. */
+const DIED: Termination = { reason: 'internal_error', by: 'us', result: 'failure', detail: 'the process died' };
+
+/** Calls that died with their process ended when it was last heard of them: at their last line, or their admission. */
+async function endCalls(db: Database, node: string): Promise<number> {
+  const { reason, by, result, detail } = DIED;
+  const { numUpdatedRows } = await db
+    .updateTable('calls')
+    .set((eb) => ({
+      ended_ms: eb
+        .selectFrom('lines')
+        .whereRef('lines.call_id', '=', 'calls.call_id')
+        .select(({ fn }) => fn.coalesce(fn.max('lines.at_ms'), eb.ref('calls.admitted_ms')).as('ended_ms')),
+      ...{ reason, ended_by: by, result, detail },
+    }))
+    .where('node', '=', node)
+    .where('ended_ms', 'is', null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
