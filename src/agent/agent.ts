@@ -57,7 +57,21 @@ export interface AgentAdmission {
     full: Refusal;
     /** Because the server is stopping. */
     draining: Refusal;
+    /** Because a budget of the caller, the agent or the server is used up for today. */
+    budget: Refusal;
   };
+}
+
+/** What calls may cost, in nano-dollars; null = whatever they do. Days are those of UTC. */
+export interface AgentBudget {
+  perCallNanoUsd: number | null;
+  perCallerDayNanoUsd: number | null;
+  perDayNanoUsd: number | null;
+  /** Tells the agent that 80 % of one of them is used. */
+  nearly: string;
+  /** Said by the carrier when all of one is used, unless the call is forwarded. */
+  goodbye: string;
+  forwardTo: string | null;
 }
 
 /** What the caller gets when the model fails, in this order. Clips are PCMU bytes. */
@@ -72,6 +86,14 @@ export interface AgentFailure {
   apologyText: string;
   forwardTo: string | null;
   voicemail: { prompt: string; maxSeconds: number } | null;
+}
+
+/** Whole days that what is kept of a call stays, from its admission; null = for ever. `privacy/` removes it. */
+export interface AgentRetention {
+  audioDays: number | null;
+  textDays: number | null;
+  /** No shorter than the two above. */
+  metadataDays: number | null;
 }
 
 export interface Agent {
@@ -102,10 +124,12 @@ export interface Agent {
     maxConcurrentCalls: number;
   };
   admission: AgentAdmission;
+  budget: AgentBudget;
   tools: readonly Tool[];
   /** Built-in: the agent may end the call after its goodbye was heard. `goodbye` tells the model how to say one it left out. */
   endCall: { enabled: boolean; goodbye: string };
   failure: AgentFailure;
   /** Null: audio is not kept. The disclosure is part of what is spoken first. */
   recording: { disclosure: string } | null;
+  retention: AgentRetention;
 }

@@ -10,7 +10,7 @@ import { checkTool } from '../tools/declaration.ts';
 import type { Tool } from '../tools/tool.ts';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
-import type { Agent, AgentAdmission, Refusal, TurnTaking } from './agent.ts';
+import type { Agent, AgentAdmission, AgentBudget, AgentRetention, Refusal, TurnTaking } from './agent.ts';
 import { agentSchema, TOOL_FILE, VOICES } from './schema.ts';
 import type { AgentFile } from './schema.ts';
 
@@ -100,6 +100,8 @@ async function loadAgent(
   checkTurnTaking(source);
   checkSpokenTexts(source);
   checkBounds(source, bounds);
+  checkRetention(source);
+  checkForwards(source);
   const greetingClip = await readClip(source, ['greeting', 'clip'], dir);
   const hold = await readClip(source, ['failure', 'hold'], dir, SHIPPED_HOLD);
   const apology = await readClip(source, ['failure', 'apology'], dir, SHIPPED_APOLOGY);
@@ -150,10 +152,12 @@ async function loadAgent(
       maxConcurrentCalls: file.limits.max_concurrent_calls ?? bounds.maxConcurrentCalls,
     },
     admission: admissionOf(file),
+    budget: budgetOf(file),
     tools,
     endCall: file.end_call,
     failure: failureOf(file, hold!.audio, apology!.audio),
     recording: file.recording === 'off' ? null : file.recording,
+    retention: retentionOf(file),
   });
 }
 
@@ -171,7 +175,30 @@ function admissionOf({ admission }: AgentFile): AgentAdmission {
       limited: refusalOf(refused.limited),
       full: refusalOf(refused.full),
       draining: refusalOf(refused.draining),
+      budget: refusalOf(refused.budget),
     },
+  };
+}
+
+function budgetOf({ budget }: AgentFile): AgentBudget {
+  const nano = (usd: number | 'off') => (usd === 'off' ? null : Math.round(usd * 1e9));
+  return {
+    perCallNanoUsd: nano(budget.per_call_usd),
+    perCallerDayNanoUsd: nano(budget.per_caller_per_day_usd),
+    perDayNanoUsd: nano(budget.per_day_usd),
+    nearly: budget.nearly,
+    goodbye: budget.goodbye,
+    forwardTo: budget.forward_to === 'off' ? null : budget.forward_to,
+  };
+}
+
+/** Audio and words that the file does not name stay as long as the rest of their call. */
+function retentionOf({ retention }: AgentFile): AgentRetention {
+  const days = (given: number | 'forever' = retention.metadata_days) => (given === 'forever' ? null : given);
+  return {
+    audioDays: days(retention.audio_days),
+    textDays: days(retention.text_days),
+    metadataDays: days(retention.metadata_days),
   };
 }
 
@@ -318,6 +345,40 @@ function checkBounds(source: YamlSource, bounds: AgentBounds): void {
     const asked = source.at(...path);
     if (typeof asked === 'number' && asked > most)
       source.fault(path, `expected at most ${most}, the server's ${key}: an agent may only ask for less`);
+  }
+}
+
+/** What a call's words and sound belong to does not go before them. */
+function checkRetention(source: YamlSource): void {
+  const most = source.at('retention', 'metadata_days');
+  if (typeof most !== 'number' || most < 1) return;
+  for (const key of ['audio_days', 'text_days']) {
+    const asked = source.at('retention', key);
+    if (asked === 'forever' || (typeof asked === 'number' && asked > most))
+      source.fault(['retention', key], `expected at most ${most}, the days of retention.metadata_days`);
+  }
+}
+
+/** Where a file says to whom a caller is forwarded. */
+const FORWARDS = [
+  ['failure', 'forward_to'],
+  ['budget', 'forward_to'],
+  ...['denied', 'limited', 'full', 'draining', 'budget'].map((group) => ['admission', 'refused', group, 'forward_to']),
+];
+
+/** A caller who is forwarded to the agent's own number comes in again and is forwarded again, without an end. */
+function checkForwards(source: YamlSource): void {
+  const answers = source.at('answers');
+  const own = (Array.isArray(answers) ? answers : []).map((number) =>
+    typeof number === 'string' ? number.trim() : null,
+  );
+  for (const path of FORWARDS) {
+    const to = source.at(...path);
+    if (typeof to === 'string' && own.includes(to))
+      source.fault(
+        path,
+        'expected another number than those that this agent answers: the call would come back for ever',
+      );
   }
 }
 

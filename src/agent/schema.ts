@@ -22,6 +22,8 @@ export const TOOL_FILE = /\.[cm]?[jt]s$/;
 export const E164 = /^\+[1-9]\d{6,14}$/;
 // A SIP user that is not a phone number without its plus: those would silently never match.
 const SIP_USER = /^(?!\d{7})[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+$/;
+/** A number as it is dialled or written at home, `(555) 123-4567`: no call comes from it or to it. */
+const NATIONAL = /^(?=(?:\D*\d){7})[\d()./ -]+$/;
 
 // Each schema carries one text, what was expected, whatever rule of it was broken.
 const number = (min: number, max: number, unit = '') => {
@@ -45,7 +47,8 @@ const sentence = () => text('a text');
 const e164 = 'a phone number in E.164, quoted: "+15551234567"';
 
 export const answersElement = text(`${e164}; a SIP user name; or "*"`).refine(
-  (value) => value === '*' || (value.startsWith('+') ? E164.test(value) : SIP_USER.test(value)),
+  (value) =>
+    value === '*' || (value.startsWith('+') ? E164.test(value) : SIP_USER.test(value) && !NATIONAL.test(value)),
   `${e164}; a SIP user name; or "*"`,
 );
 
@@ -56,12 +59,10 @@ const listed =
 const LISTED = /^(?:\+[1-9]\d{6,14}|\+[1-9]\d{0,13}\*|(?!\d{7}|\+)[^\s@*:]+|[^\s@*:]*@[^\s@*:]+)$/;
 /** Other words for it, and its misspellings, would count as SIP users that never call. */
 const MEANT_WITHHELD = /^(?!withheld$)(?:wit?h{0,3}e?ld|anonymous|blocked|private|restricted|unavailable|unknown)$/i;
+const isCaller = (word: string) => LISTED.test(word) && !MEANT_WITHHELD.test(word) && !NATIONAL.test(word);
 const callerList = () =>
   z
-    .array(
-      text(listed, LISTED).refine((word) => !MEANT_WITHHELD.test(word), listed),
-      'a list of callers',
-    )
+    .array(z.string(listed).trim().refine(isCaller, listed), 'a list of callers')
     .min(1, 'a list with at least one caller')
     .max(10_000, 'a list of at most 10000 callers');
 
@@ -115,6 +116,15 @@ const model = section({
     )
     .prefault({}),
 });
+
+const foreverOrDays = (min: number) => {
+  const days = `a whole number of days from ${min} to 36500`;
+  return z.union([z.literal('forever'), integer(min, 36_500, ' of days')], `forever, or ${days}`);
+};
+
+/** Less than a cent pays for no answer. */
+const dollars = () =>
+  offOr(number(0.01, 1_000_000, ' of dollars'), 'a number of dollars from 0.01 to 1000000').default('off');
 
 /** What is said first when the file does not say. */
 const GREETING = 'Hello, how can I help you?';
@@ -178,7 +188,18 @@ export const agentSchema = section({
       limited: refused().default('busy'),
       full: refused().default('busy'),
       draining: refused().default('busy'),
+      budget: refused().default({ say: 'I am sorry, we cannot take more calls today. Goodbye.' }),
     }).prefault({}),
+  }).prefault({}),
+  budget: section({
+    per_call_usd: dollars(),
+    per_caller_per_day_usd: dollars(),
+    per_day_usd: dollars(),
+    nearly: text('a sentence that tells the agent to come to an end').default(
+      'Little is left of what this call may cost. Bring the conversation to its end within two short answers.',
+    ),
+    goodbye: sentence().default('I am sorry, I have to end our call here. Thank you for calling, and goodbye.'),
+    forward_to: z.union([z.literal('off'), z.string().regex(E164)], `off, or ${e164}`).default('off'),
   }).prefault({}),
   tools: text('the path of a tool file (.ts, .js or .mjs)', TOOL_FILE).optional(),
   end_call: section({
@@ -217,6 +238,12 @@ export const agentSchema = section({
     section({ disclosure: text('the sentence that tells the caller about the recording') }),
     'a mapping with disclosure: the sentence that tells the caller about the recording',
   ).default('off'),
+  retention: section({
+    audio_days: foreverOrDays(0).optional(),
+    text_days: foreverOrDays(0).optional(),
+    // An entry that went with the call's day of admission could not tell a repeated webhook any more.
+    metadata_days: foreverOrDays(1).default('forever'),
+  }).prefault({}),
 });
 
 /** An agent file with its defaults filled in. */

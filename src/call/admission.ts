@@ -19,6 +19,8 @@ export interface ProcessBounds {
   maxCallsPerSecond: number;
   /** p99 of the event loop's delay above which nobody is let in; 0 = whatever it is. */
   maxLoopDelayMs: number;
+  /** What all calls together may cost on one day; null = whatever they do. */
+  maxNanoUsdPerDay: number | null;
 }
 
 /** What is known without asking anybody. */
@@ -26,6 +28,8 @@ export interface AdmissionFacts {
   draining: boolean;
   /** p99 of the event loop's delay of late. */
   loopDelayMs: number;
+  /** What happens in calls can no longer be kept. */
+  journalFull: boolean;
   /** Of each of the agent's models, in the order in which they are tried. */
   models: readonly ModelHealth[];
 }
@@ -42,6 +46,7 @@ export function judge(incoming: IncomingCall, agent: Agent, facts: AdmissionFact
   const unwelcome = unwelcomeCaller(incoming, agent);
   if (unwelcome !== null) return { refusal: unwelcome };
   if (bounds.maxLoopDelayMs > 0 && facts.loopDelayMs > bounds.maxLoopDelayMs) return { refusal: 'overloaded' };
+  if (facts.journalFull) return { refusal: 'journal_full' };
   const target = facts.models.findIndex(({ circuit }) => circuit !== 'open');
   if (target < 0) return { refusal: 'model_circuit_open' };
   if (facts.models[target]?.throttled) return { refusal: 'model_throttled' };
@@ -91,12 +96,49 @@ export function limitsOf(
   return found;
 }
 
-/** What a refused caller gets. Without an agent there is no file to say it. */
-export function answerTo(reason: RefusalReason, agent: Agent | null): NextStep {
+/** One budget of a day that the call is held to. `refusal` is the asker's word for "it is used up". */
+export interface DayBudget<R extends string = string> {
+  refusal: R;
+  key: string;
+  limitNanoUsd: number;
+}
+
+/** What a call may spend. */
+export interface CallBudgets {
+  call: { refusal: RefusalReason; limitNanoUsd: number } | null;
+  days: DayBudget<RefusalReason>[];
+}
+
+/** The budgets that a call is held to, in the order in which they refuse; null = none. */
+export function budgetsOf(
+  { direction, from }: IncomingCall,
+  { name, budget }: Agent,
+  { maxNanoUsdPerDay }: ProcessBounds,
+): CallBudgets | null {
+  const caller = direction === 'outbound' ? null : callerKey(from);
+  const days: DayBudget<RefusalReason>[] = [];
+  const add = (refusal: RefusalReason, key: string, limitNanoUsd: number | null): void => {
+    if (limitNanoUsd !== null) days.push({ refusal, key, limitNanoUsd });
+  };
+  if (caller !== null) add('caller_budget', callerBudgetKey(name, caller), budget.perCallerDayNanoUsd);
+  add('agent_budget', agentBudgetKey(name), budget.perDayNanoUsd);
+  add('total_budget', TOTAL_BUDGET_KEY, maxNanoUsdPerDay);
+  const call =
+    budget.perCallNanoUsd === null ? null : { refusal: 'call_budget' as const, limitNanoUsd: budget.perCallNanoUsd };
+  return call === null && days.length === 0 ? null : { call, days };
+}
+
+/** Under which names money is counted. */
+export const TOTAL_BUDGET_KEY = 'budget/total';
+export const agentBudgetKey = (agent: string): string => `budget/agent/${agent}`;
+export const callerBudgetKey = (agent: string, caller: string): string => `budget/caller/${agent}/${caller}`;
+
+/** What a refused caller gets who dialled `called`. Without an agent there is no file to say it. */
+export function answerTo(reason: RefusalReason, agent: Agent | null, called: string): NextStep {
   if (reason === 'no_agent') return { do: 'say_and_hang_up', text: 'This number is not in service.' };
   if (agent === null) return { do: 'reject_busy' };
-  if (reason === 'model_circuit_open') return withoutModel(agent);
-  return stepOf(agent.admission.refused[GROUPS[reason]]);
+  if (reason === 'model_circuit_open') return withoutModel(agent, called);
+  return stepOf(agent.admission.refused[GROUPS[reason]], called);
 }
 
 type Group = keyof Agent['admission']['refused'];
@@ -108,29 +150,35 @@ const GROUPS: Record<Exclude<RefusalReason, 'no_agent' | 'model_circuit_open'>, 
   caller_not_allowed: 'denied',
   attestation_low: 'denied',
   overloaded: 'full',
+  journal_full: 'full',
   model_throttled: 'full',
   calls_per_second: 'full',
   caller_rate: 'limited',
   caller_at_once: 'limited',
   agent_full: 'full',
   full: 'full',
+  call_budget: 'budget',
+  caller_budget: 'budget',
+  agent_budget: 'budget',
+  total_budget: 'budget',
 };
 
-function stepOf(refusal: Refusal): NextStep {
+function stepOf(refusal: Refusal, called: string): NextStep {
   switch (refusal.give) {
     case 'busy':
       return { do: 'reject_busy' };
     case 'sentence':
       return { do: 'say_and_hang_up', text: refusal.text };
     case 'forward':
-      return { do: 'forward', to: refusal.to };
+      // It would come in here again, and be refused again.
+      return refusal.to === called ? { do: 'reject_busy' } : { do: 'forward', to: refusal.to };
     default:
       return refusal satisfies never;
   }
 }
 
 /** What follows a call whose model fails, for one that cannot even begin: here nothing has been said yet. */
-function withoutModel(agent: Agent): NextStep {
-  const next = afterFailure(agent);
+function withoutModel(agent: Agent, called: string): NextStep {
+  const next = afterFailure(agent, called);
   return next.do === 'hang_up' ? { do: 'say_and_hang_up', text: agent.failure.apologyText } : next;
 }

@@ -12,8 +12,10 @@ import { assertNever } from './assert-never.ts';
 import type { CallEffect } from './effect.ts';
 import type { CallEvent, Origin, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
 import type { Feed } from './feed.ts';
+import { afterFault } from './ending.ts';
 import { step } from './machine.ts';
 import type { Shelf } from './shelf.ts';
+import type { Spending } from './spending.ts';
 import { admittedCall, type CallOpening, type CallState } from './state.ts';
 import { type Termination, terminationOf } from './termination.ts';
 
@@ -50,6 +52,8 @@ export interface CallOptions {
   clock: Clock;
   feed: Feed;
   shelf: Shelf;
+  /** Told of what is used; reports `budget.changed` later, never at once. Null: the call may spend what it likes. */
+  spending?: Pick<Spending, 'charge' | 'reserve'> | null;
   /** Opens a model session: the first in the constructor, further ones when the core asks. */
   openSession(hooks: SessionHooks, wanted: WantedSession): RealtimeSession;
   /** Runs a tool; never rejects. */
@@ -112,7 +116,8 @@ export class Call {
 
   /** The media went away, and a new stream of this call would be taken. */
   get away(): boolean {
-    return this.#state.phase === 'talking' && this.#state.away !== null;
+    const state = this.#state;
+    return (state.phase === 'talking' || state.phase === 'leaving') && state.away !== null;
   }
 
   /** The carrier says that its media is over, whatever the socket still looks like. */
@@ -245,6 +250,8 @@ export class Call {
       case 'session.settle_tool':
       case 'session.tell':
       case 'session.commit':
+      case 'session.hold_answers':
+      case 'session.allow_answer':
         return this.#sessions.get(effect.on.session)?.request(effect);
       case 'session.close':
         return this.#sessions.get(effect.on.session)?.close();
@@ -271,6 +278,9 @@ export class Call {
       case 'call.end':
         return this.#end(effect.termination);
       case 'ledger.charge':
+        return this.#options.spending?.charge(effect.usage);
+      case 'budget.reserve':
+        return this.#options.spending?.reserve();
       case 'note.settled':
       case 'note.stopped':
       case 'note.filled':
@@ -358,6 +368,6 @@ export class Call {
     this.#timers.clear();
     for (const abort of this.#tools.values()) abort.abort();
     for (const session of this.#sessions.values()) session.close();
-    this.#closeLeg(this.#state.policy.afterFailure);
+    this.#closeLeg(afterFault(this.#state.policy));
   }
 }

@@ -2,7 +2,7 @@
 // follows, drains. The one intake that carrier adapters know.
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
-import { chooseAgent } from '../agent/choose.ts';
+import { addressee, chooseAgent, forwardsOf } from '../agent/choose.ts';
 import type {
   Admission,
   CallIntake,
@@ -32,6 +32,7 @@ import { Following } from './following.ts';
 import type { CallFacts, OnlookerFactory } from './feed.ts';
 import { Gate, type Ticket } from './gate.ts';
 import { Holdings } from './holdings.ts';
+import type { SpendMeter } from './spending.ts';
 import type { EndReason, Termination } from './termination.ts';
 
 export interface CallsOptions {
@@ -41,13 +42,17 @@ export interface CallsOptions {
   agents: readonly Agent[];
   leg: LegCapabilities;
   bounds: ProcessBounds;
-  /** Where places and media tokens are kept. */
-  coordination: Pick<Coordination, 'leases' | 'tokens'>;
+  /** Where places, media tokens and budgets are kept. */
+  coordination: Pick<Coordination, 'leases' | 'tokens' | 'budgets'>;
   model(agent: Agent): Model;
   /** How each of the agent's models is doing, in the order in which they are tried. */
   modelHealth(agent: Agent): readonly ModelHealth[];
   /** p99 of the event loop's delay of late. */
   loopDelayMs(): number;
+  /** What happens in calls can no longer be kept. */
+  journalFull(): boolean;
+  /** What things cost a call of an agent, for its budgets. */
+  meter(agent: Agent, incoming: IncomingCall): SpendMeter;
   runTool(agent: Agent, callId: string, call: ToolRun): Promise<ToolOutcome>;
   store: CallStore;
   /** Orders to the carrier beside the media; null where nothing may be ordered. */
@@ -65,6 +70,8 @@ export interface CallsWatch {
   refused(reason: RefusalReason): void;
   ended(callId: string, termination: Termination): void;
   closed(callId: string): void;
+  /** An agent would forward to the very number that this call dialled; it is not done. */
+  forwardsToItself(callId: string, agent: string): void;
   /** Its sockets did not go in time. */
   swept(callId: string): void;
   fault(callId: string, error: unknown): void;
@@ -96,6 +103,7 @@ interface LiveCall {
   admission: Extract<Admission, { outcome: 'accepted' }>;
   /** Its places, held until it is let go of. */
   lease: Ticket['lease'];
+  spending: Ticket['spending'];
   /** A media socket has used the token of the admission. */
   claimed: boolean;
   leg: CarrierLeg | null;
@@ -129,8 +137,8 @@ export class Calls implements CallIntake {
       if (this.#isIdle) this.#idle?.();
     };
     this.#following = new Following({ ...options, idle });
-    const { leases, tokens } = options.coordination;
-    this.#gate = new Gate({ ...options, leases, tokens, draining: () => this.#draining });
+    const { leases, tokens, budgets } = options.coordination;
+    this.#gate = new Gate({ ...options, leases, tokens, budgets, draining: () => this.#draining });
   }
 
   get live(): number {
@@ -162,6 +170,8 @@ export class Calls implements CallIntake {
     if (stored && !this.#isOrphan(stored)) return { outcome: 'replayed' };
     const callId = randomUUID();
     const agent = chooseAgent(this.#options.agents, incoming.to.value);
+    if (agent !== null && forwardsOf(agent).includes(addressee(incoming.to.value)))
+      this.#options.watch.forwardsToItself(callId, agent.name);
     const passage = await this.#gate.pass(callId, incoming, agent, (chosen, ticket) =>
       this.#open(callId, key, incoming, chosen, ticket),
     );
@@ -202,10 +212,21 @@ export class Calls implements CallIntake {
       },
     );
     const { call, facts } = made;
-    const { token, lease } = ticket;
+    const { token, lease, spending } = ticket;
     const admission = { outcome: 'accepted', callId, token, facts: callerFacts(callId, incoming) } as const;
     const live: LiveCall = {
-      ...{ call, agent, incoming, admission, lease, claimed: false, leg: null, final: false, endedAtMs: null },
+      ...{
+        call,
+        agent,
+        incoming,
+        admission,
+        lease,
+        spending,
+        claimed: false,
+        leg: null,
+        final: false,
+        endedAtMs: null,
+      },
       tokenGone: this.#holdings.hold('media_token', callId, () => void coordination.tokens.forget(callId)),
     };
     this.#byId.set(callId, live);
@@ -251,7 +272,7 @@ export class Calls implements CallIntake {
 
   async next(carrier: string, carrierCallId: string, over: boolean): Promise<NextStep> {
     const key = carrierKey(carrier, carrierCallId);
-    if (over) this.#carrierSaysOver(key, 'over');
+    if (over) await this.#carrierSaysOver(key, 'status over');
     this.#following.asked(key, this.#byCarrierCall.has(key));
     const live = this.#byCarrierCall.get(key);
     if (live?.leg && !over) {
@@ -290,27 +311,34 @@ export class Calls implements CallIntake {
     const { carrier, carrierCallId } = live.incoming;
     const next = await this.#reconnect(live);
     // An order that was late and is repeated would cut off the stream that it brought.
-    const unwanted = this.#following.unwanted(carrierKey(carrier, carrierCallId));
+    const key = carrierKey(carrier, carrierCallId);
+    const unwanted = this.#following.unwanted(key);
     const outcome = await control.redirect(carrierCallId, next, unwanted);
-    if (!unwanted.aborted) watch.ordered(callId, 'redirect', outcome);
+    if (unwanted.aborted) return;
+    watch.ordered(callId, 'redirect', outcome);
+    if (outcome === 'gone') await this.#carrierSaysOver(key, 'the carrier says that the call is over');
   }
 
   async status(carrier: string, status: CallStatus): Promise<void> {
     // First the call: a disk that fails must not keep it alive.
-    if (status.final) this.#carrierSaysOver(carrierKey(carrier, status.carrierCallId), status.status);
+    if (status.final) await this.#carrierSaysOver(carrierKey(carrier, status.carrierCallId), `status ${status.status}`);
     await this.#options.store.update(carrier, status.carrierCallId, (c) => ({
       ...c,
       statuses: [...c.statuses, status].slice(-MAX_STATUSES),
     }));
   }
 
-  #carrierSaysOver(key: string, status: string): void {
+  async #carrierSaysOver(key: string, detail: string): Promise<void> {
+    // The caller hung up while the call was being let in: it ends as soon as there is one.
+    const deciding = this.#deciding.get(key);
+    if (deciding) await deciding.catch(() => {});
     this.#following.over(key);
     const live = this.#byCarrierCall.get(key);
-    if (!live) return;
+    // Should its webhook come behind this, it opens nothing.
+    if (!live) return this.#remember(key);
     live.final = true;
     // The media socket may still look open after the caller went (a lost close): the callback ends the call too.
-    live.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail: `status ${status}` });
+    live.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail });
   }
 
   /** A message was taken: it is kept, and nothing follows it. */
@@ -369,13 +397,18 @@ export class Calls implements CallIntake {
     if (this.#byId.get(live.call.callId) !== live) return;
     this.#forgetToken(live);
     void live.lease.release();
+    void live.spending?.close();
     this.#byId.delete(live.call.callId);
     this.#byCarrierCall.delete(key);
-    this.#past.add(key);
-    if (this.#past.size > MAX_PAST) this.#past.delete(this.#past.values().next().value as string);
+    this.#remember(key);
     this.#options.watch.closed(live.call.callId);
     this.#follow(key, live);
     if (this.#isIdle) this.#idle?.();
+  }
+
+  #remember(key: string): void {
+    this.#past.add(key);
+    if (this.#past.size > MAX_PAST) this.#past.delete(this.#past.values().next().value as string);
   }
 
   /** The carrier has still to ask what follows, or to say that the call is over. Without any media it may never ask. */

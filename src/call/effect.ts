@@ -42,6 +42,8 @@ export type UnaddressedEffect =
   | { do: 'tool.run'; toolCall: string; name: string; arguments: string }
   | { do: 'tool.abort'; toolCall: string }
   | { do: 'ledger.charge'; usage: Usage }
+  /** An answer is due and nothing is set aside for it: `budget.changed` tells what became of that. */
+  | { do: 'budget.reserve' }
   /** Facts for onlookers; the shell performs nothing. */
   | ({ do: 'note.settled' } & SettledUtterance)
   /** Speech was stopped before it was heard. */

@@ -3,7 +3,7 @@
 import type { LegCloseCause, NextStep } from '../carrier/carrier.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import * as ledger from './playback.ts';
-import { APOLOGY_CLIP } from './policy.ts';
+import { APOLOGY_CLIP, type CallPolicy } from './policy.ts';
 import { playClip, pump, settle, stopSpeaking } from './speaking.ts';
 import type { CallState, ConnectedState, Leaving, Talking } from './state.ts';
 import { type EndReason, type Termination, terminationOf } from './termination.ts';
@@ -33,8 +33,14 @@ export function end(d: Draft<CallState>, termination: Termination, next: NextSte
 }
 
 /** The call is to end after a farewell. With `ask`, the model is asked to say it; without, it was already spoken. */
-export function leave(d: Draft<ConnectedState>, reason: EndReason, revocable: boolean, ask: string | null): void {
-  const farewell = { termination: terminationOf(reason), next: HANG_UP, sinceMs: d.atMs, revocable };
+export function leave(
+  d: Draft<ConnectedState>,
+  reason: EndReason,
+  revocable: boolean,
+  ask: string | null,
+  next: NextStep = HANG_UP,
+): void {
+  const farewell = { termination: terminationOf(reason), next, sinceMs: d.atMs, revocable };
   d.state = { ...d.state, phase: 'leaving', farewell } satisfies Leaving;
   if (ask !== null) askToSay(d, ask);
 }
@@ -86,7 +92,9 @@ export function farewellDueMs(state: Leaving): number {
  */
 export function giveUp(d: Draft, reason: EndReason, detail: string): void {
   const { turn, phase } = d.state;
-  const termination = terminationOf(reason, detail);
+  // An end that nobody can call back any more keeps its name.
+  const decided = d.state.phase === 'leaving' && !d.state.farewell.revocable ? d.state.farewell : null;
+  const termination = decided?.termination ?? terminationOf(reason, detail);
   const wasOpen = d.state.session !== 'gone';
   const { spare, on } = d.state;
   if (spare !== null) d.effects.push({ do: 'session.close', on: { ...on, session: spare.session } });
@@ -125,10 +133,12 @@ export function wrapUp(d: Draft, reason: EndReason): void {
   }
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   stopSpeaking(d, 'our_decision');
-  // Nobody is there to say it.
-  if (d.state.session !== 'ready') return giveUp(d, reason, '');
+  const { wrapUp: say, wrapUpText: text } = d.state.policy;
+  // No model is there to say it.
+  if (d.state.session !== 'ready') return leave(d, reason, false, null, saidByCarrier(HANG_UP, text));
   leave(d, reason, false, null);
-  const say = d.state.policy.wrapUp;
+  // Nobody listens for the end of the caller's speech any more.
+  changeTurn(d, { callerSpeaking: false });
   cause(d, { do: 'session.last_words', say });
   changeTurn(d, { owedSinceMs: d.atMs, asked: say });
 }
@@ -155,7 +165,7 @@ export function endWithLeg(d: Draft, legCause: LegCloseCause, detail: string, si
   // An end that nobody can call back any more stays what it was.
   const decided = state.phase === 'leaving' && !state.farewell.revocable;
   const termination = decided ? state.farewell.termination : terminationOf(LEG_ENDS[legCause], detail);
-  if (state.phase !== 'leaving') return end(d, termination, state.policy.afterFailure);
+  if (state.phase !== 'leaving') return end(d, termination, afterFault(state.policy));
   end(d, termination, saidByCarrier(promised(state), goodbyeCut(state, d.atMs - silentMs)));
 }
 
@@ -174,6 +184,11 @@ function promised({ farewell, playback, policy }: Leaving): NextStep {
   return unheard ? saidByCarrier(farewell.next, policy.apologyText) : farewell.next;
 }
 
+/** What follows a fault in the middle of a call: nothing could be said, so the carrier says the apology before a mere end. */
+export const afterFault = ({ afterFailure, apologyText }: CallPolicy): NextStep =>
+  saidByCarrier(afterFailure, apologyText);
+
 /** The carrier says it, with its own voice, where it would merely hang up. */
-const saidByCarrier = (next: NextStep, text: string): NextStep =>
-  next.do === 'hang_up' && text !== '' ? { do: 'say_and_hang_up', text } : next;
+function saidByCarrier(next: NextStep, text: string): NextStep {
+  return next.do === 'hang_up' && text !== '' ? { do: 'say_and_hang_up', text } : next;
+}

@@ -48,12 +48,17 @@ export type TimerName =
   /** The caller has spoken long enough to count as interrupting. */
   | 'barge_in';
 
+/** How much of a budget is used: less than 80 %, less than all, or all. */
+export type BudgetShare = 'low' | 'near' | 'spent';
+
 /** What the call's own shell reports. */
 export type ShellEvent =
   /** The call was let in; its model session is opening. */
   | { type: 'call.admitted' }
   | { type: 'timer.fired'; timer: TimerName }
   | { type: 'tool.settled'; toolCall: string; status: string; output: string }
+  /** What may still be spent; `share` is of the budget that is nearest to its end. */
+  | { type: 'budget.changed'; reserved: boolean; share: BudgetShare }
   /** Somebody inside wants the call over, with a spoken wrap-up if there is a line: drain, operator. */
   | { type: 'call.asked_to_end'; reason: EndReason };
 

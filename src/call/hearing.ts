@@ -11,6 +11,8 @@ const MAX_FILL_MS = 10_000;
 /** Caller audio missing for this long while the caller speaks is a stall (OpenAI's own adapter uses the same figures). */
 export const STALL_AFTER_MS = 750;
 const STALL_FILL_MS = 1_000;
+/** Frames this far back are not late: the carrier counts anew. */
+const RESTART_FRAMES = 500;
 
 type AudioEvent = Extract<LegEvent, { type: 'leg.audio' }>;
 
@@ -20,25 +22,33 @@ export const silentHearing = (atMs: number): Hearing => ({
   lastFrameAtMs: atMs,
   stallFilled: false,
   checkedAtMs: atMs,
+  sinceMs: atMs,
+  givenMs: 0,
 });
+
+/** Silence that may be filled in now: the model's clock never runs far ahead of the wall's, whatever timestamps say. */
+const mayFillMs = ({ sinceMs, givenMs }: Hearing, atMs: number): number =>
+  Math.max(0, Math.floor((atMs - sinceMs + MAX_FILL_MS - givenMs) / FRAME_MS) * FRAME_MS);
 
 /** A frame from the caller. */
 export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
   const { hearing } = d.state;
-  if (frame.sequence <= hearing.lastSequence) {
+  const behind = hearing.lastSequence - frame.sequence;
+  if (behind >= 0 && behind < RESTART_FRAMES) {
     cause(d, { do: 'note.ignored', what: 'frame_repeated' });
     return;
   }
   let next = hearing.nextTimestampMs ?? frame.timestampMs;
   const gapMs = frame.timestampMs - next;
-  if (gapMs >= FRAME_MS) {
-    const fillMs = Math.min(MAX_FILL_MS, Math.floor(gapMs / FRAME_MS) * FRAME_MS);
+  const lostMs = Math.max(0, Math.floor(gapMs / FRAME_MS) * FRAME_MS);
+  const fillMs = lostMs === 0 ? 0 : Math.min(lostMs, MAX_FILL_MS, mayFillMs(hearing, d.atMs));
+  if (fillMs > 0) {
     if (d.state.session !== 'gone') cause(d, { do: 'session.append_silence', ms: fillMs });
     cause(d, { do: 'note.filled', ms: fillMs, why: 'gap' });
     // A gap beyond the bound is a clock that jumped: go on from where it is now.
     next = gapMs > MAX_FILL_MS ? frame.timestampMs : next + fillMs;
-  } else if (gapMs < 0) {
-    // The carrier's clock runs slow or went back (late frames after a stall we filled): its audio is real, go on from it.
+  } else if (gapMs < 0 || lostMs > 0) {
+    // The carrier's clock runs slow or went back (late frames after a stall we filled), or jumps: its audio is real.
     next = frame.timestampMs;
   }
   change(d, {
@@ -48,6 +58,8 @@ export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
       lastFrameAtMs: d.atMs,
       stallFilled: false,
       checkedAtMs: hearing.checkedAtMs,
+      sinceMs: hearing.sinceMs,
+      givenMs: hearing.givenMs + fillMs + bytesToMs(frame.chunk.bytes),
     },
   });
   if (d.state.session !== 'gone') cause(d, { do: 'session.append', chunk: frame.chunk });
@@ -65,6 +77,7 @@ export function fillStall(d: Draft<ConnectedState>): void {
     hearing: {
       ...hearing,
       stallFilled: true,
+      givenMs: hearing.givenMs + STALL_FILL_MS,
       // What was filled is not filled again when the frames come back with a gap.
       nextTimestampMs: nextTimestampMs === null ? null : nextTimestampMs + STALL_FILL_MS,
     },

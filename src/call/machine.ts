@@ -1,6 +1,7 @@
 // The call core: step(state, event) -> [state, effects]. No clock, no socket, no logger; equal events give equal effects.
 // This file only says which rule answers which event; the rules stand in hearing, speaking, turns, ending and timers.
 import { assertNever } from './assert-never.ts';
+import { budgetChanged, keepToBudget } from './budget.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { CallEffect } from './effect.ts';
 import { apologise, endIfHeard, endIfOverdue, endWithLeg, wrapUp } from './ending.ts';
@@ -38,6 +39,7 @@ export function step(state: CallState, event: CallEvent): [CallState, CallEffect
     return [d.state, d.effects];
   }
   react(d, event);
+  if (isLive(d)) keepToBudget(d, state);
   if (isLive(d)) endIfHeard(d);
   if (isLive(d)) armTimers(d);
   return [d.state, d.effects];
@@ -47,12 +49,12 @@ const isLive = (d: Draft<CallState>): d is Draft => d.state.phase !== 'ended';
 
 type SessionEvent = Exclude<
   CallEvent,
-  { type: `leg.${string}` | 'call.admitted' | 'call.asked_to_end' | 'timer.fired' | 'tool.settled' }
+  { type: `leg.${string}` | 'call.admitted' | 'call.asked_to_end' | 'timer.fired' | 'tool.settled' | 'budget.changed' }
 >;
 
 const isOfSession = (event: CallEvent): event is SessionEvent =>
   !event.type.startsWith('leg.') &&
-  !['call.admitted', 'call.asked_to_end', 'timer.fired', 'tool.settled'].includes(event.type);
+  !['call.admitted', 'call.asked_to_end', 'timer.fired', 'tool.settled', 'budget.changed'].includes(event.type);
 
 /** What comes from a leg or session that does not count any more is void; what the shell reports belongs to the call. */
 function isCurrent(event: CallEvent, on: Origin): boolean {
@@ -130,6 +132,8 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
 
     case 'tool.settled':
       return turns.toolSettled(d, event.toolCall, event.output);
+    case 'budget.changed':
+      return budgetChanged(d, event);
     case 'call.asked_to_end':
       return wrapUp(d, event.reason);
     case 'timer.fired':

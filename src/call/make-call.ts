@@ -1,11 +1,13 @@
 // Makes a call of one that was let in: its policy, clips, onlookers and stored entry, and how it opens its model sessions.
 import type { Agent } from '../agent/agent.ts';
+import { addressee } from '../agent/choose.ts';
 import type { IncomingCall } from '../carrier/carrier.ts';
 import type { RealtimeSession, SessionCapabilities } from '../realtime/session.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import { Call, type SessionHooks, type ToolRun, type WantedSession } from './call.ts';
 import type { StoredCall } from './call-store.ts';
 import type { CallsOptions } from './calls.ts';
+import { afterFault } from './ending.ts';
 import { type CallFacts, Feed, type Onlooker, type OnlookerFactory } from './feed.ts';
 import type { Ticket } from './gate.ts';
 import { heldClock, type Holdings } from './holdings.ts';
@@ -58,7 +60,7 @@ export function makeCall(
     callId,
     direction: incoming.direction,
     on: { leg: 'l1', session: 's1', epoch: 1 },
-    policy: policyFor(agent, options.leg),
+    policy: policyFor(agent, options.leg, addressee(incoming.to.value)),
     capabilities: model.capabilities,
     target: ticket.target,
     atMs: clock.nowMs(),
@@ -75,6 +77,7 @@ export function makeCall(
     clock: heldClock(clock, holdings, callId),
     feed: new Feed(onlookers, fault, clock),
     shelf: new Shelf(clipsOf(agent)),
+    spending: ticket.spending,
     openSession: (session, wanted) => openSession(model, holdings, callId, session, wanted),
     runTool: (run) => runTool(options, agent, callId, run),
     recallLeg: () => void hooks.recallLeg().catch(fault),
@@ -83,6 +86,7 @@ export function makeCall(
     swept: () => watch.swept(callId),
     fault,
   });
+  ticket.spending?.attach((change) => call.receive(change));
   return { call, facts, noteEnd: (termination) => void change((c) => ({ ...c, termination })) };
 }
 
@@ -102,7 +106,7 @@ const entryOf = ({ opening, incoming, wallMs }: CallFacts, node: string): Stored
   node,
   admittedWallMs: wallMs,
   // What the carrier is told if this process dies under the call.
-  next: opening.policy.afterFailure,
+  next: afterFault(opening.policy),
   termination: null,
   statuses: [],
   voicemail: null,

@@ -18,20 +18,25 @@ const RESUME_WITHIN_MS = 9_000;
 /** Of a session's life: 55 of 60 minutes. */
 const ROLLOVER_AT = 55 / 60;
 
-/** What the carrier does with a caller whom no model can serve. */
-export function afterFailure({ failure }: Agent): NextStep {
+/**
+ * What the carrier does with a caller whom no model can serve.
+ * @param called the number that the caller dialled. It is not forwarded to: the call would come in again, fail again and be
+ * forwarded again, each time with one more leg to pay for.
+ */
+export function afterFailure({ failure }: Agent, called: string): NextStep {
   const { forwardTo, voicemail } = failure;
   const message: Voicemail | null =
     voicemail === null ? null : { do: 'voicemail', say: voicemail.prompt, maxSeconds: voicemail.maxSeconds };
-  if (forwardTo === null) return message ?? { do: 'hang_up' };
+  if (forwardTo === null || forwardTo === called) return message ?? { do: 'hang_up' };
   return { do: 'forward', to: forwardTo, ...(message === null ? {} : { otherwise: message }) };
 }
 
 const exactly = (text: string): string => `Say exactly this, and nothing else: "${text}"`;
 
-/** The policy of one call. Plain data: it is part of the call's state and of its tape. */
-export function policyFor(agent: Agent, leg: LegCapabilities): CallPolicy {
+/** The policy of one call to `called`. Plain data: it is part of the call's state and of its tape. */
+export function policyFor(agent: Agent, leg: LegCapabilities, called: string): CallPolicy {
   const { greeting, failure } = agent;
+  const { forwardTo } = agent.budget;
   return {
     greeting:
       greeting === null
@@ -45,8 +50,14 @@ export function policyFor(agent: Agent, leg: LegCapabilities): CallPolicy {
     silenceGoodbye: exactly(agent.silence.goodbye),
     maxCallMs: agent.limits.maxCallMs,
     wrapUp: exactly(agent.limits.wrapUp),
+    wrapUpText: agent.limits.wrapUp,
     modelStallMs: agent.limits.modelStallMs,
     endCall: agent.endCall.enabled ? { goodbye: agent.endCall.goodbye } : null,
+    budget: {
+      nearly: agent.budget.nearly,
+      goodbye: agent.budget.goodbye,
+      next: forwardTo === null || forwardTo === called ? { do: 'hang_up' } : { do: 'forward', to: forwardTo },
+    },
     endOfTurnMs: agent.turnTaking.detection.kind === 'server_vad' ? agent.turnTaking.detection.silenceMs : 0,
     holdBytes: failure.hold.length,
     holdAfterMs: failure.holdAfterMs,
@@ -58,7 +69,7 @@ export function policyFor(agent: Agent, leg: LegCapabilities): CallPolicy {
     rolloverAfterMs: Math.round(agent.model.maxSessionMs * ROLLOVER_AT),
     apologyBytes: failure.apology.length,
     apologyText: failure.apologyText,
-    afterFailure: afterFailure(agent),
+    afterFailure: afterFailure(agent, called),
     mediaWaitMs: MEDIA_WAIT_MS,
     maxAheadMs: leg.maxAheadMs,
     shelfBytes: SHELF_BYTES,

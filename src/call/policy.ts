@@ -23,6 +23,10 @@ export interface CallPolicy {
   /** The longest a call may last, and what is said then. */
   maxCallMs: number;
   wrapUp: string;
+  /** Its words, for a carrier to say where no model can. */
+  wrapUpText: string;
+  /** What the agent is told when the money is nearly used; what the carrier says when it is, or what follows instead. */
+  budget: { nearly: string; goodbye: string; next: NextStep };
   /** An answer owed for this long without a sound is a stalled model. */
   modelStallMs: number;
   /** Whether the built-in `end_call` exists, and how a missing goodbye is asked for. */

@@ -1,5 +1,6 @@
 // A model that fails: another session takes over with the history, the caller is asked for a moment meanwhile, then the
 // agent's other model is tried; with none left the call is given up. Pure.
+import { keepHolding } from './budget.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { askToSay, giveUp } from './ending.ts';
 import { hasUnknownWords, recall, remember } from './history.ts';
@@ -14,6 +15,8 @@ const MAX_LOSSES = 6;
 const LOSSES_WITHIN_MS = 60_000;
 /** The first replacement is opened at once, later ones after this, then twice as long each time. */
 const PAUSE_MS = 500;
+/** Losses within this belong together, also when a session was ready in between: an endpoint that is being emptied does that. */
+const FLAPS_WITHIN_MS = 10_000;
 /** Caller audio that a new session is given once more at most. */
 const RECENT_MS = 2_000;
 
@@ -60,7 +63,7 @@ export function loseSession(d: Draft, reason: EndReason, detail: string, fatal: 
   if (policy.recoverWithinMs === 0 || target >= policy.models) return giveUp(d, reason, detail);
   cause(d, { do: 'session.close' });
   if (turn.callerSpeaking) remember(d, { who: 'caller', turn: `lost:${d.atMs}`, text: null });
-  const inARow = lostAtMs.filter((ms) => ms >= trouble.sinceMs).length;
+  const inARow = lostAtMs.filter((ms) => d.atMs - ms < FLAPS_WITHIN_MS).length;
   change(d, {
     trouble: spent ? { ...trouble, sinceMs: d.atMs } : trouble,
     lostAtMs: spent ? [] : lostAtMs,
@@ -158,6 +161,7 @@ export function nextSession(d: Draft, target: number, afterMs: number): string {
 export function takeOver(d: Draft, session: string, target: number): void {
   const { on } = d.state;
   change(d, { on: { ...on, session }, session: 'opening', target, sessionSinceMs: d.atMs });
+  keepHolding(d);
 }
 
 /** A session that was being prepared is not needed. */

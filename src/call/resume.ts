@@ -5,8 +5,11 @@ import { askToSay, endWithLeg } from './ending.ts';
 import { silentHearing } from './hearing.ts';
 import * as ledger from './playback.ts';
 import { pump, settle, tellWhereCut } from './speaking.ts';
-import type { Away, ConnectedState } from './state.ts';
+import type { Away, ConnectedState, Leaving } from './state.ts';
 
+/** A carrier whose streams break so often is not worth another. */
+const MAX_LEG_LOSSES = 4;
+const LEG_LOSSES_WITHIN_MS = 60_000;
 /** A carrier that has said nothing for so long may not know of the loss, and would never ask by itself. */
 const UNAWARE_MS = 1_000;
 /** What the caller said in less is a syllable; in more it may have been the answer that was waited for. */
@@ -17,7 +20,10 @@ type LegLost = { cause: 'socket_lost' | 'stopped_reading'; detail: string; silen
 /** The leg is gone. A call that was talking waits for the caller to be brought back; any other is over. */
 export function loseLeg(d: Draft, { cause: legCause, detail, silentMs = 0 }: LegLost): void {
   const { policy, playback, turn, session } = d.state;
-  if (!isConnected(d) || d.state.phase !== 'talking' || policy.resumeWithinMs === 0 || d.state.away !== null)
+  const legLostAtMs = [...d.state.legLostAtMs.filter((ms) => d.atMs - ms < LEG_LOSSES_WITHIN_MS), d.atMs];
+  change(d, { legLostAtMs });
+  const hopeless = policy.resumeWithinMs === 0 || legLostAtMs.length > MAX_LEG_LOSSES;
+  if (!isConnected(d) || d.state.phase !== 'talking' || hopeless || d.state.away !== null)
     return endWithLeg(d, legCause, detail, silentMs);
   // What was sent since the carrier's last word was heard by nobody, whatever the clock says.
   const stopped = ledger.stopAll(playback, d.atMs - silentMs);
@@ -50,6 +56,11 @@ export function takeBack(d: Draft<ConnectedState>, leg: string): void {
   change(d, { on: { ...on, leg }, away: null, hearing: silentHearing(d.atMs) });
   changeTurn(d, { lastActivityMs: d.atMs, lastSignMs: d.atMs });
   cause(d, { do: 'note.resumed', awayMs: Math.round(d.atMs - away.sinceMs) });
+  // What is left to be said waits on the shelf.
+  if (d.state.phase === 'leaving') {
+    change(d as Draft<Leaving>, { farewell: { ...d.state.farewell, sinceMs: d.atMs } });
+    return pump(d);
+  }
   const awayMs = d.atMs - away.sinceMs;
   const wordsLost = awayMs + away.deafMs > WORDS_LOST_MS;
   const owes = away.owes || wordsLost;

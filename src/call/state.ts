@@ -1,4 +1,5 @@
 // The state of a call: a union by phase, plain JSON, versioned. Each phase holds what exists in that phase.
+import type { BudgetState } from './budget.ts';
 import type { SessionCapabilities } from '../realtime/session.ts';
 import type { NextStep } from '../carrier/carrier.ts';
 import type { Origin, TimerName } from './event.ts';
@@ -34,8 +35,12 @@ export interface Turn {
   prompts: number;
   /** What the last answer asked for was to say; null = whatever the conversation calls for. A failed one is asked again. */
   asked: string | null;
-  /** Failed answers in a row. */
+  /** Answers in a row that failed, or were cut off by themselves. */
   failures: number;
+  /** Answers in a row that only called tools. */
+  wordless: number;
+  /** Since when the caller waits for the outcome of tools; null = for none, or has heard something since. */
+  waitsSinceMs: number | null;
   /** Keys pressed and not yet told to the model, and when the last one was. */
   keys: string;
   lastKeyMs: number;
@@ -51,6 +56,9 @@ export interface Hearing {
   stallFilled: boolean;
   /** When the stream was last looked at for a stall. */
   checkedAtMs: number;
+  /** When the stream began, and how much audio the model was given of it, silence included. */
+  sinceMs: number;
+  givenMs: number;
 }
 
 export type ToolState = 'running' | 'settled';
@@ -93,12 +101,15 @@ interface Line extends CallFacts {
   target: number;
   /** When sessions of the present model were lost, the latest few. */
   lostAtMs: readonly number[];
+  /** When the carrier's media was lost, the latest few. */
+  legLostAtMs: readonly number[];
   /** Null while all is well. */
   trouble: Trouble | null;
   /** When the session opened, and when it became ready; for its replacement before it expires. */
   sessionSinceMs: number;
   /** The session that will replace this one. */
   spare: { session: string; ready: boolean; sinceMs: number } | null;
+  budget: BudgetState;
   /** What was said so far, for a session that takes over. */
   history: History;
   /** How often the caller was asked for a moment: in all, and since the last sound of the model. */
@@ -185,9 +196,11 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
   sessions: 1,
   target: o.target ?? 0,
   lostAtMs: [],
+  legLostAtMs: [],
   trouble: null,
   sessionSinceMs: o.atMs,
   spare: null,
+  budget: { held: false, told: false, over: false },
   history: [],
   holds: 0,
   holdsInRow: 0,
@@ -203,6 +216,8 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
     prompts: 0,
     asked: null,
     failures: 0,
+    wordless: 0,
+    waitsSinceMs: null,
     keys: '',
     lastKeyMs: 0,
   },

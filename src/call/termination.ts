@@ -10,6 +10,8 @@ export type EndReason =
   | 'caller_silent'
   /** The call reached its longest allowed duration and heard a wrap-up. */
   | 'max_duration'
+  /** A budget of the call, the caller, the agent or the server is used up, and the caller heard a goodbye. */
+  | 'budget_spent'
   /** We are shutting down and the drain time was over. */
   | 'drained'
   /** The model could not be reached in time. */
@@ -20,7 +22,7 @@ export type EndReason =
   | 'model_lost'
   /** The model owed an answer and made no sound for too long, or never reported the end of the caller's speech. */
   | 'model_stalled'
-  /** The model's answers failed twice in a row, or were empty three times. */
+  /** The model's answers failed twice in a row, were empty three times, or only called tools too often. */
   | 'model_failed'
   /** The carrier never opened the media socket, or never started it. */
   | 'media_never_started'
@@ -49,6 +51,7 @@ const FACTS: Record<EndReason, [EndedBy, Termination['result']]> = {
   caller_hung_up: ['caller', 'success'],
   caller_silent: ['caller', 'success'],
   max_duration: ['operator', 'success'],
+  budget_spent: ['operator', 'success'],
   drained: ['operator', 'success'],
   model_unreachable: ['model', 'failure'],
   model_refused: ['model', 'failure'],

@@ -62,7 +62,7 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
         ? Math.max(turn.lastActivityMs, playback.queueEndsAtMs) + policy.silenceMs
         : null;
     case 'farewell':
-      return state.phase === 'leaving' ? farewellDueMs(state) : null;
+      return state.phase === 'leaving' && state.away === null ? farewellDueMs(state) : null;
     case 'duration':
       return state.phase === 'talking' || (state.phase === 'leaving' && state.farewell.revocable)
         ? state.startedAtMs + policy.maxCallMs
@@ -109,6 +109,7 @@ function fillerDueMs({
     turn.answer === null ? null : turn.lastSignMs,
     trouble === null ? null : trouble.waitingSinceMs,
     session === 'opening' ? sessionSinceMs : null,
+    turn.waitsSinceMs === null ? null : turn.waitsSinceMs - policy.endOfTurnMs,
     Object.values(tools).includes('running') ? turn.lastActivityMs - policy.endOfTurnMs : null,
   ].filter((ms) => ms !== null);
   if (waits.length === 0 || session === 'gone') return null;

@@ -13,6 +13,9 @@ type Of<T extends RealtimeEvent['type']> = Extract<RealtimeEvent, { type: T }>;
 
 const END_CALL = 'end_call';
 
+/** Answers in a row that only call tools; no honest task needs so many without a word to the caller. */
+const MAX_WORDLESS = 8;
+
 /** The model can be spoken to: the greeting is asked for, even before the caller's media is there. */
 export function openConversation(d: Draft): void {
   change(d, { session: 'ready' });
@@ -26,7 +29,7 @@ export function openConversation(d: Draft): void {
 export function callerBegins(d: Draft): void {
   // The model hears: what it owed is void, and it is given new time for what is said now.
   recovered(d);
-  changeTurn(d, { callerSpeaking: true, prompts: 0, lastActivityMs: d.atMs });
+  changeTurn(d, { callerSpeaking: true, prompts: 0, lastActivityMs: d.atMs, waitsSinceMs: null });
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   const current = ledger.currentTrack(d.state.playback, d.atMs);
   const after = d.atMs + d.state.policy.interruptAfterMs;
@@ -66,7 +69,7 @@ export function callerStops(d: Draft): void {
  */
 export function callerTurnEnds(d: Draft, turn: string): void {
   remember(d, { who: 'caller', turn, text: null });
-  changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs, asked: null });
+  changeTurn(d, { callerSpeaking: false, lastActivityMs: d.atMs, asked: null, wordless: 0 });
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   const { capabilities, playback } = d.state;
   if (!isAnswering(playback, d.atMs)) {
@@ -92,22 +95,34 @@ export function answerSounds(d: Draft): void {
     owedSinceMs: null,
     lastSignMs: d.atMs,
     lastActivityMs: d.atMs,
-    failures: 0,
+    waitsSinceMs: null,
     answer: answer && !answer.spoke ? { ...answer, spoke: true } : answer,
   });
 }
 
-/** An answer is over. A failed one is asked for once more, an empty one twice; then the model has failed. */
+/**
+ * An answer is over. A failed one is asked for once more, an empty one twice, and a model that only calls tools is let do so
+ * for a while; then the model has failed. One that was cut off by itself is asked to go on, once.
+ */
 export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
-  const { answer, owedSinceMs, failures } = d.state.turn;
+  const { answer, owedSinceMs, failures, wordless } = d.state.turn;
   // Sound or a tool call pays the debt at once: an answer to it that ended whole and left it unpaid was empty.
   const empty =
     event.status === 'completed' && owedSinceMs !== null && answer !== null && answer.startedAtMs >= owedSinceMs;
   changeTurn(d, { answer: null, lastActivityMs: d.atMs, owedSinceMs: empty ? null : owedSinceMs });
-  if (event.status === 'completed' && !empty) changeTurn(d, { failures: 0 });
+  if (event.status === 'completed' && !empty)
+    changeTurn(d, { failures: 0, wordless: answer?.spoke ? 0 : wordless + 1 });
+  if (wordless >= MAX_WORDLESS && answer?.spoke === false)
+    return loseSession(d, 'model_failed', 'answers without a word', false);
+  if (event.status === 'incomplete' && answer?.spoke && failures === 0 && d.state.phase === 'talking') {
+    changeTurn(d, { failures: 1 });
+    return askToSay(d, null);
+  }
   if (event.status !== 'failed' && !empty) return;
   if (event.fatal) return loseSession(d, 'model_failed', event.detail, true);
   if (failures >= (empty ? 2 : 1)) {
+    // Also one that had begun to speak leaves the caller without an answer.
+    changeTurn(d, { owedSinceMs: owedSinceMs ?? d.atMs });
     loseSession(d, 'model_failed', empty ? 'empty answers' : event.detail, false);
     return;
   }
@@ -123,8 +138,13 @@ export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
     cause(d, { do: 'note.ignored', what: 'tool_called_twice' });
     return;
   }
-  changeTurn(d, { owedSinceMs: null, lastSignMs: d.atMs, lastActivityMs: d.atMs });
-  recovered(d);
+  const { waitsSinceMs, owedSinceMs } = d.state.turn;
+  changeTurn(d, {
+    ...{ owedSinceMs: null, lastSignMs: d.atMs, lastActivityMs: d.atMs },
+    // The caller hears nothing of it, and has waited since before.
+    waitsSinceMs: waitsSinceMs ?? owedSinceMs ?? d.atMs,
+  });
+  if (d.state.trouble !== null) change(d, { trouble: null });
   const { toolCall, name, arguments: args } = event;
   remember(d, { who: 'tool', toolCall, name, arguments: args, output: null });
   if (event.name === END_CALL && d.state.policy.endCall) {
@@ -142,8 +162,14 @@ function agentLeaves(d: Draft, toolCall: string): void {
     toolDone(d, toolCall, output);
     cause(d, { do: 'session.settle_tool', toolCall, output, quietly: true });
   };
-  if (!isConnected(d) || d.state.turn.callerSpeaking || d.state.phase === 'leaving') {
+  if (d.state.turn.callerSpeaking || d.state.phase === 'leaving')
     return settleQuietly('Not ended: the call is not at its end.');
+  if (!isConnected(d)) {
+    // The caller, who is not there yet, will hear what it says next.
+    const output = 'Not ended: the caller has heard nothing yet.';
+    toolDone(d, toolCall, output);
+    cause(d, { do: 'session.settle_tool', toolCall, output, quietly: false });
+    return changeTurn(d, { owedSinceMs: d.atMs });
   }
   settleQuietly('The call ends as soon as the caller has heard the goodbye. If the caller speaks first, it goes on.');
   const ask = d.state.turn.answer?.spoke ? null : (d.state.policy.endCall?.goodbye ?? null);

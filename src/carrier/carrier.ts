@@ -98,6 +98,8 @@ export type RefusalReason =
   | 'attestation_low'
   /** The event loop runs late: the calls that are live would suffer. */
   | 'overloaded'
+  /** What happens in calls can no longer be kept: the disk takes nothing, or the database was away for too long. */
+  | 'journal_full'
   /** The model failed several times in a row, and so did every other one of the agent. */
   | 'model_circuit_open'
   /** The model's rate limits are nearly used up. */
@@ -111,7 +113,15 @@ export type RefusalReason =
   /** The agent has enough calls. */
   | 'agent_full'
   /** This process has enough calls. */
-  | 'full';
+  | 'full'
+  /** What one call may cost does not pay for its first answer. */
+  | 'call_budget'
+  /** This caller has used up what the agent may spend on one caller today. */
+  | 'caller_budget'
+  /** The agent has used up, or set aside for its live calls, what it may spend today. */
+  | 'agent_budget'
+  /** The server has. */
+  | 'total_budget';
 
 /** Why a media token was not accepted. */
 export type TokenRefusal = 'unknown' | 'foreign' | 'expired' | 'used';

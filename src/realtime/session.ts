@@ -29,8 +29,11 @@ export type SessionLossCause =
 export type Usage = {
   /** The provider's id of the billed thing: unique, so that it is charged once. */
   source: string;
-  what: 'answer' | 'transcription';
+  /** A session counts up: the most that was reported counts, not the sum. */
+  what: 'answer' | 'transcription' | 'session';
   model: string;
+  /** Where the counts, as they came, cannot be right: what was odd. */
+  doubt?: UsageDoubt;
 } & (
   | {
       unit: 'tokens';
@@ -46,6 +49,19 @@ export type Usage = {
     }
   | { unit: 'seconds'; seconds: number }
 );
+
+/** What is wrong with a usage as it came, and what is made of it. */
+export type UsageDoubt =
+  /** It is no count (negative, no number, beyond all reason): it counts as nothing. */
+  | 'absurd_count'
+  /** More was cached than went in: all of it counts as cached. */
+  | 'cached_exceeds_input'
+  /** It is not said which part was cached: text first. */
+  | 'cached_split_unknown'
+  /** It is not said of all what was text and what was audio: the rest counts as text, as audio where it was transcribed. */
+  | 'details_missing'
+  /** Nobody knows the answer that it is for. */
+  | 'unknown_answer';
 
 /** How an answer ended. */
 export type AnswerStatus = 'completed' | 'cancelled' | 'failed' | 'incomplete';
@@ -108,7 +124,14 @@ export type RealtimeRequest =
   /** Adds text to the conversation; nobody answers by this alone. */
   | { do: 'session.tell'; role: 'system' | 'user' | 'assistant'; text: string }
   /** Ends the caller's turn by hand, for sessions that do not detect turns. */
-  | { do: 'session.commit' };
+  | { do: 'session.commit' }
+  /**
+   * From now on a plain answer waits until it is allowed; what the model is told to say it says. There is no way back: a
+   * model that answers by itself again would do so for some turns and not for others, until it has heard of it.
+   */
+  | { do: 'session.hold_answers' }
+  /** The plain answer that waits may begin; later ones wait again. */
+  | { do: 'session.allow_answer' };
 
 /** One speech-to-speech connection behind a call. Owns its socket and deadlines. */
 export interface RealtimeSession {

@@ -11,6 +11,11 @@ export interface RateLimitFact {
 
 /** Below this share of any limit no new call starts: the rest is for the answers of the calls that run. */
 const KEPT_SHARE = 0.1;
+/**
+ * No report counts for longer, whatever it says: while every new call is refused, no new session could report anything
+ * better. After it the next session that is opened reports again what is so, a limit of a day for example.
+ */
+const MAX_LOW_MS = 60_000;
 /** Names are the vendor's; there are two today. Beyond this many the one reported longest ago is forgotten. */
 const MAX_LIMITS = 16;
 
@@ -56,5 +61,5 @@ const isPlausible = ({ limit, remaining, resetSeconds }: RateLimitFact): boolean
 function lowForMs({ limit, remaining, resetSeconds }: RateLimitFact): number {
   const share = Math.max(0, remaining) / limit;
   if (share >= KEPT_SHARE) return 0;
-  return ((KEPT_SHARE - share) / (1 - share)) * resetSeconds * 1_000;
+  return Math.min(MAX_LOW_MS, ((KEPT_SHARE - share) / (1 - share)) * resetSeconds * 1_000);
 }

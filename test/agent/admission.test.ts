@@ -44,6 +44,7 @@ test('without it everybody is let in, and the refused hear a busy tone or a sent
       limited: { give: 'busy' },
       full: { give: 'busy' },
       draining: { give: 'busy' },
+      budget: { give: 'sentence', text: 'I am sorry, we cannot take more calls today. Goodbye.' },
     },
   });
 });
@@ -71,6 +72,7 @@ test('every key becomes what it says', async () => {
       limited: { give: 'sentence', text: 'Please call later.' },
       full: { give: 'forward', to: '+15557654321' },
       draining: { give: 'busy' },
+      budget: { give: 'sentence', text: 'I am sorry, we cannot take more calls today. Goodbye.' },
     },
   });
 });
@@ -96,10 +98,20 @@ test.each([
   'witheld',
   'anonymous',
   'Private',
+  '555-123-4567',
+  '(555)1234567',
+  '555.123.4567',
+  '030/1234567',
 ])('%j is no caller', async (entry) => {
   const [fault, ...more] = await faults(`admission:\n  deny: [${JSON.stringify(entry)}]\n`);
   expect(more).toEqual([]);
   expect(fault).toMatch(/^4:10: admission\.deny\[0\]: expected a phone number in E\.164, quoted: "\+15551234567"; /);
+});
+
+test('an extension, and a SIP user with digits in it, are callers', async () => {
+  expect((await load('admission:\n  deny: ["1001", "10-20", "desk-5551234567"]\n')).deny).toEqual([
+    ...['1001', '10-20', 'desk-5551234567'],
+  ]);
 });
 
 test('a number without quotes is told as what it is', async () => {

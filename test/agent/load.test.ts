@@ -105,15 +105,34 @@ test('two keys make an agent; everything else has a default', async () => {
       maxConcurrentCalls: 100,
     },
     admission: expect.objectContaining({ allow: null, deny: [] }),
+    budget: {
+      ...{ perCallNanoUsd: null, perCallerDayNanoUsd: null, perDayNanoUsd: null, forwardTo: null },
+      nearly: 'Little is left of what this call may cost. Bring the conversation to its end within two short answers.',
+      goodbye: 'I am sorry, I have to end our call here. Thank you for calling, and goodbye.',
+    },
     tools: [],
     endCall: { enabled: true, goodbye: 'Say a short, friendly goodbye.' },
     recording: null,
+    retention: { audioDays: null, textDays: null, metadataDays: null },
   });
   expect(hash).toMatch(/^[0-9a-f]{64}$/);
   expect(failure).toMatchObject({ holdAfterMs: 1700, fallback: null, voicemail: null });
   expect(failure.hold.length).toBeGreaterThan(4000);
   expect(failure.forwardTo).toBeNull();
   expect(failure.apology.length).toBeGreaterThan(8000);
+});
+
+test('budgets are dollars in the file and nano-dollars behind it', async () => {
+  const { budget } = await load(`${MINIMAL}
+budget: {per_call_usd: 0.35, per_day_usd: 120, per_caller_per_day_usd: off, goodbye: Bye., forward_to: "+15551234567"}
+`);
+  expect(budget).toMatchObject({
+    ...{ perCallNanoUsd: 350_000_000, perDayNanoUsd: 120_000_000_000, perCallerDayNanoUsd: null },
+    ...{ goodbye: 'Bye.', forwardTo: '+15551234567' },
+  });
+  await expect(load(`${MINIMAL}budget: {per_call_usd: 0}\n`)).rejects.toThrow(
+    /budget\.per_call_usd: expected .*a number of dollars from 0\.01 to 1000000 \(found 0\)/,
+  );
 });
 
 test('the default words of the apology are those of the shipped clip', async () => {
@@ -236,13 +255,42 @@ test('a lone asterisk without quotes is an alias to YAML: says to quote it', asy
   ]);
 });
 
-test.each(['5551234567', '+1 555 123 4567', '+0155512345', '+1555', '0049 30 1234567', 'front desk', ''])(
-  '"%s" is neither a number nor a SIP user',
-  async (number) => {
-    const [fault] = await faultsIn(`answers: ["${number}"]\ninstructions: x\n`);
-    expect(fault).toMatch(/^a\.yaml:1:11: answers\[0\]: expected a phone number in E\.164, quoted/);
-  },
-);
+test('an agent does not forward to a number that it answers itself: the call would come back for ever', async () => {
+  const refused = ['denied', 'limited', 'full', 'draining', 'budget'].map((group) => `${group}: {forward_to: *own}`);
+  const yaml = `answers: [&own "+15551234567", desk]
+instructions: x
+failure: {forward_to: *own}
+budget: {forward_to: *own}
+admission: {refused: {${refused.join(', ')}}}
+`;
+  const told = await faultsIn(yaml);
+  const places = told.map(
+    (fault) => /^a\.yaml:\d+:\d+: (\S+): expected another number than those that this agent/.exec(fault)?.[1],
+  );
+  expect(places).toEqual([
+    ...['failure.forward_to', 'budget.forward_to'],
+    ...['denied', 'limited', 'full', 'draining', 'budget'].map((group) => `admission.refused.${group}.forward_to`),
+  ]);
+  await expect(load(yaml.replaceAll('*own', '"+15557654321"'))).resolves.toMatchObject({
+    answers: ['+15551234567', 'desk'],
+  });
+});
+
+test.each([
+  '5551234567',
+  '555-123-4567',
+  '(555)1234567',
+  '030/1234567',
+  '+1 555 123 4567',
+  '+0155512345',
+  '+1555',
+  '0049 30 1234567',
+  'front desk',
+  '',
+])('"%s" is neither a number nor a SIP user', async (number) => {
+  const [fault] = await faultsIn(`answers: ["${number}"]\ninstructions: x\n`);
+  expect(fault).toMatch(/^a\.yaml:1:11: answers\[0\]: expected a phone number in E\.164, quoted/);
+});
 
 test('SIP users, extensions and numbers are answered', async () => {
   const agent = await load('answers: ["+4930123456", frontdesk, "1001", front.desk-2]\ninstructions: x\n');
@@ -384,6 +432,33 @@ test('audio is not recorded without a word', async () => {
   );
   expect(await faultsIn(`${MINIMAL}recording: {}\n`)).toEqual([
     'a.yaml:3:1: recording.disclosure: expected the sentence that tells the caller about the recording (found nothing)',
+  ]);
+});
+
+test('retention is a number of days or for ever; what is not named stays as long as the rest of its call', async () => {
+  const retentionIn = async (yaml: string) => (await load(`${MINIMAL}retention: {${yaml}}\n`)).retention;
+  expect(await retentionIn('audio_days: 0, text_days: 30, metadata_days: 365')).toEqual({
+    audioDays: 0,
+    textDays: 30,
+    metadataDays: 365,
+  });
+  expect(await retentionIn('metadata_days: 90')).toEqual({ audioDays: 90, textDays: 90, metadataDays: 90 });
+  expect(await retentionIn('audio_days: 7')).toEqual({ audioDays: 7, textDays: null, metadataDays: null });
+  expect(await retentionIn('text_days: forever')).toEqual({ audioDays: null, textDays: null, metadataDays: null });
+});
+
+test('words and audio do not stay longer than what they belong to, and days are whole', async () => {
+  expect(await faultsIn(`${MINIMAL}retention: {audio_days: 31, text_days: forever, metadata_days: 30}\n`)).toEqual([
+    'a.yaml:3:25: retention.audio_days: expected at most 30, the days of retention.metadata_days (found 31)',
+    'a.yaml:3:40: retention.text_days: expected at most 30, the days of retention.metadata_days (found forever)',
+  ]);
+  expect(
+    await faultsIn(`${MINIMAL}retention:\n  audio_days: 1.5\n  text_days: never\n  metadata_days: 0\n  days: 3\n`),
+  ).toEqual([
+    'a.yaml:4:15: retention.audio_days: expected forever, or a whole number of days from 0 to 36500 (found 1.5)',
+    'a.yaml:5:14: retention.text_days: expected forever, or a whole number of days from 0 to 36500 (found never)',
+    'a.yaml:6:18: retention.metadata_days: expected a whole number of days from 1 to 36500 (found 0)',
+    'a.yaml:7:3: retention.days: no such key; did you mean audio_days?',
   ]);
 });
 

@@ -4,6 +4,7 @@ import type { Agent, AgentAdmission } from '../../src/agent/agent.ts';
 import type { IncomingCall, NextStep, RefusalReason } from '../../src/carrier/carrier.ts';
 import {
   type AdmissionFacts,
+  agentBudgetKey,
   answerTo,
   judge,
   limitsOf,
@@ -14,9 +15,10 @@ import { Gate, type GateOptions } from '../../src/call/gate.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
 import type { AdmissionLeases } from '../../src/coordination/port.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { OPEN_ADMISSION } from '../support/open-admission.ts';
+import { free, NO_BUDGET, OPEN_ADMISSION } from '../support/open-admission.ts';
 
 const BUSY = { give: 'busy' } as const;
+const CALLED = '+15550001111';
 
 type AgentPart = Partial<Omit<AgentAdmission, 'refused'>> & {
   refused?: Partial<AgentAdmission['refused']>;
@@ -35,6 +37,7 @@ const agent = ({ refused, failure, atOnce = 10, name = 'clinic', ...admission }:
       ...admission,
       refused: { ...OPEN_ADMISSION.refused, ...refused },
     },
+    budget: NO_BUDGET,
     failure: { apologyText: 'We are sorry.', forwardTo: null, voicemail: null, ...failure },
   }) as unknown as Agent;
 
@@ -46,8 +49,10 @@ const call = (part: Partial<IncomingCall> = {}): IncomingCall => ({
 
 const WITHHELD = { kind: 'withheld', value: '' } as const;
 const WELL: ModelHealth = { circuit: 'closed', throttled: false };
-const FACTS: AdmissionFacts = { draining: false, loopDelayMs: 3, models: [WELL] };
-const BOUNDS: ProcessBounds = { maxConcurrentCalls: 3, maxCallsPerSecond: 100, maxLoopDelayMs: 250 };
+const FACTS: AdmissionFacts = { draining: false, loopDelayMs: 3, journalFull: false, models: [WELL] };
+const BOUNDS: ProcessBounds = {
+  ...{ maxConcurrentCalls: 3, maxCallsPerSecond: 100, maxLoopDelayMs: 250, maxNanoUsdPerDay: null },
+};
 
 describe('the rules that need no count', () => {
   test('let a caller in with the first model when nothing speaks against it', () => {
@@ -56,7 +61,12 @@ describe('the rules that need no count', () => {
 
   test('are asked in their order: what is listed first answers when everything is wrong', () => {
     const strict = agent({ allow: ['+1999*'], deny: ['+1555*'], attestation: 'A' });
-    const bad: AdmissionFacts = { draining: true, loopDelayMs: 900, models: [{ circuit: 'open', throttled: true }] };
+    const bad: AdmissionFacts = {
+      draining: true,
+      loopDelayMs: 900,
+      journalFull: true,
+      models: [{ circuit: 'open', throttled: true }],
+    };
     const asked: (RefusalReason | null)[] = [];
     // One rule after the other is satisfied.
     let [who, of, facts] = [call(), strict, bad];
@@ -72,6 +82,8 @@ describe('the rules that need no count', () => {
     ask();
     facts = { ...facts, loopDelayMs: 250 };
     ask();
+    facts = { ...facts, journalFull: false };
+    ask();
     facts = { ...facts, models: [{ circuit: 'closed', throttled: true }] };
     ask();
     facts = { ...facts, models: [WELL] };
@@ -82,6 +94,7 @@ describe('the rules that need no count', () => {
       'caller_not_allowed',
       'attestation_low',
       'overloaded',
+      'journal_full',
       'model_circuit_open',
       'model_throttled',
       null,
@@ -222,7 +235,7 @@ describe('what a refused caller gets', () => {
     ['agent_full', 'full'],
     ['full', 'full'],
   ])('%s is answered by the line of %s', (reason, text) => {
-    expect(answerTo(reason, spoken)).toEqual({ do: 'say_and_hang_up', text });
+    expect(answerTo(reason, spoken, CALLED)).toEqual({ do: 'say_and_hang_up', text });
   });
 
   test.each<[AgentAdmission['refused']['full'], NextStep]>([
@@ -233,35 +246,62 @@ describe('what a refused caller gets', () => {
       { do: 'forward', to: '+15557654321' },
     ],
   ])('%o', (full, step) => {
-    expect(answerTo('full', agent({ refused: { full } }))).toEqual(step);
+    expect(answerTo('full', agent({ refused: { full } }), CALLED)).toEqual(step);
+  });
+
+  test('nobody is forwarded to the number that was dialled: a busy tone, the voicemail or the apology instead', () => {
+    const own = { give: 'forward', to: CALLED } as const;
+    expect(answerTo('full', agent({ refused: { full: own } }), CALLED)).toEqual({ do: 'reject_busy' });
+    const voicemail = { prompt: 'Leave a message.', maxSeconds: 60 };
+    const refuses = (failure: Partial<Agent['failure']>) => answerTo('model_circuit_open', agent({ failure }), CALLED);
+    expect(refuses({ forwardTo: CALLED, voicemail })).toEqual({
+      do: 'voicemail',
+      say: 'Leave a message.',
+      maxSeconds: 60,
+    });
+    expect(refuses({ forwardTo: CALLED })).toEqual({ do: 'say_and_hang_up', text: 'We are sorry.' });
   });
 
   test('without an agent there is a sentence of ours', () => {
-    expect(answerTo('no_agent', null)).toEqual({ do: 'say_and_hang_up', text: 'This number is not in service.' });
+    expect(answerTo('no_agent', null, CALLED)).toEqual({
+      do: 'say_and_hang_up',
+      text: 'This number is not in service.',
+    });
   });
 
   test('without a model the caller gets what the agent file says of failures: a human, a voicemail, the apology', () => {
     const voicemail = { prompt: 'Leave a message.', maxSeconds: 60 };
-    expect(answerTo('model_circuit_open', agent({ failure: { forwardTo: '+15557654321', voicemail } }))).toEqual({
+    expect(
+      answerTo('model_circuit_open', agent({ failure: { forwardTo: '+15557654321', voicemail } }), CALLED),
+    ).toEqual({
       ...{ do: 'forward', to: '+15557654321' },
       otherwise: { do: 'voicemail', say: 'Leave a message.', maxSeconds: 60 },
     });
-    expect(answerTo('model_circuit_open', agent({ failure: { voicemail } }))).toEqual({
+    expect(answerTo('model_circuit_open', agent({ failure: { voicemail } }), CALLED)).toEqual({
       ...{ do: 'voicemail', say: 'Leave a message.', maxSeconds: 60 },
     });
-    expect(answerTo('model_circuit_open', agent())).toEqual({ do: 'say_and_hang_up', text: 'We are sorry.' });
+    expect(answerTo('model_circuit_open', agent(), CALLED)).toEqual({ do: 'say_and_hang_up', text: 'We are sorry.' });
   });
 });
 
 describe('the gate', () => {
   function gate(part: Partial<GateOptions> = {}) {
     const clock = new FakeClock();
-    const { leases, tokens } = new InProcess({ clock, nodeId: 'n1' });
+    const { leases, tokens, budgets } = new InProcess({ clock, nodeId: 'n1' });
     const opened: string[] = [];
     const state = { draining: false };
     const made = new Gate({
-      ...{ nodeId: 'n1', leases, tokens, bounds: BOUNDS, draining: () => state.draining, loopDelayMs: () => 0 },
+      ...{
+        nodeId: 'n1',
+        leases,
+        tokens,
+        bounds: BOUNDS,
+        draining: () => state.draining,
+        loopDelayMs: () => 0,
+        journalFull: () => false,
+      },
       modelHealth: () => [WELL],
+      ...{ clock, budgets, meter: free },
       ...part,
     });
     const pass = (callId: string, of: Agent | null = agent(), incoming = call()) =>
@@ -269,8 +309,36 @@ describe('the gate', () => {
         opened.push(callId);
         return ticket;
       });
-    return { clock, leases, tokens, opened, state, gate: made, pass };
+    return { clock, leases, tokens, budgets, opened, state, gate: made, pass };
   }
+
+  test('sets aside what the first answer can cost, or refuses by the budget that has not got it', async () => {
+    const dear = () => ({ costOf: () => 0, nextAnswerNanoUsd: () => 400, carriedNanoUsd: () => 0 });
+    const { budgets, leases, tokens, pass } = gate({
+      meter: dear,
+      bounds: { ...BOUNDS, maxNanoUsdPerDay: 1_000 },
+    });
+    const of = (
+      perDayNanoUsd: number | null,
+      perCallerDayNanoUsd: number | null,
+      perCallNanoUsd: number | null = null,
+    ) => ({ ...agent(), budget: { ...NO_BUDGET, perDayNanoUsd, perCallerDayNanoUsd, perCallNanoUsd } }) as Agent;
+    const passage = await pass('call-1', of(500, 900));
+    if (passage.refusal !== null) throw new Error(passage.refusal);
+    expect(budgets.read(agentBudgetKey('clinic'))).toMatchObject({ reservedNanoUsd: 400 });
+    expect(await pass('call-2', of(500, 900))).toMatchObject({
+      refusal: 'agent_budget',
+      answer: { do: 'reject_busy' },
+    });
+    expect(await pass('call-3', of(null, 700))).toMatchObject({ refusal: 'caller_budget' });
+    expect(await pass('call-4', of(null, null, 399))).toMatchObject({ refusal: 'call_budget' });
+    expect(await pass('call-5', of(null, null))).toMatchObject({ refusal: null });
+    expect(await pass('call-6', of(null, null))).toMatchObject({ refusal: 'total_budget' });
+    // Who was refused holds nothing.
+    expect({ leases: leases.leases, tokens: tokens.size }).toEqual({ leases: 2, tokens: 2 });
+    await passage.admitted.spending?.close();
+    expect(await pass('call-7', of(500, 900))).toMatchObject({ refusal: null });
+  });
 
   test('gives a call its places, its token and its model', async () => {
     const { leases, tokens, pass } = gate({ modelHealth: () => [{ circuit: 'open', throttled: false }, WELL] });

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import type { Agent } from '../../src/agent/agent.ts';
 import { type CallsOptions, Calls } from '../../src/call/calls.ts';
 import type { CallStore, StoredCall } from '../../src/call/call-store.ts';
-import type { CarrierLeg, IncomingCall } from '../../src/carrier/carrier.ts';
+import type { CallStatus, CarrierLeg, IncomingCall, NextStep } from '../../src/carrier/carrier.ts';
 import type { SessionHooks } from '../../src/call/call.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { OPEN_ADMISSION } from '../support/open-admission.ts';
+import { free, NO_BUDGET, OPEN_ADMISSION } from '../support/open-admission.ts';
 
 class MemoryStore implements CallStore {
   readonly entries = new Map<string, StoredCall>();
@@ -33,6 +33,7 @@ const agent = (part: Partial<Agent> = {}): Agent =>
     limits: { maxCallMs: 60_000, wrapUp: '', modelStallMs: 3_500, toolMs: 1_000, maxConcurrentCalls: 10 },
     endCall: { enabled: false, goodbye: '' },
     admission: OPEN_ADMISSION,
+    budget: NO_BUDGET,
     model: { maxSessionMs: 3_600_000 },
     failure: {
       ...{ hold: new Uint8Array(160), holdAfterMs: 1_700, fallback: null, forwardTo: null, voicemail: null },
@@ -53,21 +54,32 @@ const incoming = (id: string, to = '+15550001111'): IncomingCall => ({
   idempotencyKey: null,
 });
 
+const COMPLETED: CallStatus = {
+  carrierCallId: 'CA1',
+  status: 'completed',
+  final: true,
+  durationSeconds: 3,
+  sequence: 0,
+};
+
 function desk({ maxConcurrentCalls = 3, ...part }: Partial<CallsOptions> & { maxConcurrentCalls?: number } = {}) {
   const clock = new FakeClock();
   const coordination = new InProcess({ clock, nodeId: 'node1' });
   const store = new MemoryStore();
   const sessions: { hooks: SessionHooks; closed: boolean }[] = [];
   const refused: string[] = [];
+  const looped: string[] = [];
   const calls = new Calls({
     nodeId: 'node1',
     clock,
     agents: [agent()],
     leg: { maxAheadMs: 4_000 },
-    bounds: { maxConcurrentCalls, maxCallsPerSecond: 100, maxLoopDelayMs: 0 },
+    bounds: { maxConcurrentCalls, maxCallsPerSecond: 100, maxLoopDelayMs: 0, maxNanoUsdPerDay: null },
     coordination,
+    meter: free,
     modelHealth: () => [{ circuit: 'closed', throttled: false }],
     loopDelayMs: () => 0,
+    journalFull: () => false,
     control: null,
     model: () => ({
       capabilities: { answersTurns: true, detectsTurns: true },
@@ -92,6 +104,7 @@ function desk({ maxConcurrentCalls = 3, ...part }: Partial<CallsOptions> & { max
     onlookers: [],
     watch: {
       admitted: () => {},
+      forwardsToItself: (_callId, name) => looped.push(name),
       refused: (reason) => refused.push(reason),
       ended: () => {},
       closed: () => {},
@@ -109,7 +122,7 @@ function desk({ maxConcurrentCalls = 3, ...part }: Partial<CallsOptions> & { max
     if (admission.outcome !== 'accepted') throw new Error(`not accepted: ${admission.outcome}`);
     return admission;
   };
-  return { calls, clock, coordination, store, sessions, refused, admitted };
+  return { calls, clock, coordination, store, sessions, refused, looped, admitted };
 }
 
 const silentLeg = (): CarrierLeg => ({
@@ -207,15 +220,80 @@ test('draining lets nobody in and ends when the last call is over', async () => 
   });
   expect(await calls.admit(incoming('CA2'))).toMatchObject({ outcome: 'refused', reason: 'draining' });
   expect(drained).toBe(false);
-  await calls.status('twilio', {
-    carrierCallId: 'CA1',
-    status: 'completed',
-    final: true,
-    durationSeconds: 3,
-    sequence: 0,
-  });
+  await calls.status('twilio', COMPLETED);
   await drain;
   expect(calls.live).toBe(0);
+});
+
+test('a carrier that knows nothing of the call it is to bring back has no caller any more', async () => {
+  const orders: string[] = [];
+  const ended: string[] = [];
+  const { calls, clock, admitted } = desk({
+    control: {
+      redirect: async (id) => {
+        orders.push(`redirect ${id}`);
+        return 'gone';
+      },
+      hangUp: async (id) => {
+        orders.push(`hang up ${id}`);
+        return 'gone';
+      },
+    },
+    onlookers: [
+      () => ({
+        stepped: (_event, effects) => {
+          for (const effect of effects)
+            if (effect.do === 'call.end') ended.push(`${effect.termination.reason}: ${effect.termination.detail}`);
+        },
+      }),
+    ],
+  });
+  const { token } = await admitted('CA1');
+  const claim = await calls.claim(token);
+  if (typeof claim === 'string') throw new Error(claim);
+  const tell = calls.attach(claim, silentLeg());
+  tell?.({ type: 'leg.started' });
+  // The carrier had been silent for so long that it is asked at once.
+  tell?.({ type: 'leg.closed', cause: 'socket_lost', detail: '1006', silentMs: 3_000 });
+  await new Promise(setImmediate);
+  expect(ended).toEqual(['caller_hung_up: the carrier says that the call is over']);
+  expect(calls.live).toBe(0);
+  // Nothing more is asked of the carrier, and nothing waited for.
+  clock.advance(60_000);
+  await new Promise(setImmediate);
+  expect(orders).toEqual(['redirect CA1']);
+  await calls.drain(clock.nowMs());
+});
+
+test.each([
+  ['by its callback', (calls: Calls) => calls.status('twilio', COMPLETED)],
+  ['with its question', (calls: Calls) => calls.next('twilio', 'CA1', true)],
+])('a caller who hangs up while the call is being let in leaves nothing behind: told %s', async (_how, tell) => {
+  const { calls, sessions } = desk();
+  const [admission] = await Promise.all([calls.admit(incoming('CA1')), tell(calls)]);
+  expect(admission).toMatchObject({ outcome: 'accepted' });
+  await new Promise(setImmediate);
+  expect(calls.live).toBe(0);
+  expect(sessions).toMatchObject([{ closed: true }]);
+});
+
+test('a webhook that comes behind the end of its call opens nothing', async () => {
+  const { calls, sessions } = desk();
+  await calls.status('twilio', COMPLETED);
+  expect(await calls.admit(incoming('CA1'))).toEqual({ outcome: 'replayed' });
+  expect(sessions).toEqual([]);
+});
+
+test('a callback about a call that could not be let in is noted all the same', async () => {
+  const { calls } = desk({
+    model: () => {
+      throw new Error('no such model');
+    },
+  });
+  const admission = calls.admit(incoming('CA1'));
+  const noted = calls.status('twilio', COMPLETED);
+  await expect(admission).rejects.toThrow('no such model');
+  await expect(noted).resolves.toBeUndefined();
 });
 
 test('what follows the media is answered from the store, by any process', async () => {
@@ -268,4 +346,39 @@ test('with the first model out of order the call begins with the fallback', asyn
   });
   await admitted('CA1');
   expect(targets).toEqual([1]);
+});
+
+test('an agent that would forward to the number it was called under does not, before a call or after it, and it is told', async () => {
+  const own = '+15550001111';
+  const refused = { ...OPEN_ADMISSION.refused, draining: { give: 'forward', to: own } as const };
+  const { failure } = agent();
+  const circular = agent({
+    admission: { ...OPEN_ADMISSION, refused },
+    failure: { ...failure, forwardTo: own, apologyText: 'Sorry.' },
+    budget: { ...NO_BUDGET, forwardTo: own },
+  });
+  const opened: Record<string, NextStep>[] = [];
+  const { calls, store, looped } = desk({
+    agents: [circular],
+    onlookers: [
+      ({ opening: { policy } }) => {
+        opened.push({ failed: policy.afterFailure, spent: policy.budget.next });
+        return null;
+      },
+    ],
+  });
+  const next = async (id: string, to: string) => {
+    await calls.admit(incoming(id, to));
+    return (await store.get('twilio', id))?.next;
+  };
+  expect(await next('CA1', 'sip:+15550001111@clinic.example.com')).toEqual({ do: 'say_and_hang_up', text: 'Sorry.' });
+  expect(await next('CA2', '+15550009999')).toEqual({ do: 'forward', to: own });
+  expect(opened).toEqual([
+    { failed: { do: 'hang_up' }, spent: { do: 'hang_up' } },
+    { failed: { do: 'forward', to: own }, spent: { do: 'forward', to: own } },
+  ]);
+  void calls.drain(60_000);
+  expect(await calls.admit(incoming('CA3', own))).toMatchObject({ answer: { do: 'reject_busy' } });
+  expect(await calls.admit(incoming('CA4', '+15550009999'))).toMatchObject({ answer: { do: 'forward', to: own } });
+  expect(looped).toEqual(['clinic', 'clinic']);
 });

@@ -56,11 +56,17 @@ test('a day begins at midnight UTC; what was reserved before it counts for the d
   expect(budgets.reserve('clinic', LIMIT, LIMIT)).not.toBeNull();
 });
 
-test('keys are bounded each day; one that finds no room can reserve nothing', () => {
+test('keys are bounded: the one used longest ago goes, never one that is used or has something reserved', () => {
   const { clock, budgets } = desk();
-  for (let i = 0; i < MAX_BUDGETS; i++) budgets.spend(`${i}`, 1);
-  expect(budgets.reserve('one more', 1, LIMIT)).toBeNull();
-  expect(budgets.reserve('0', 1, LIMIT)).not.toBeNull();
+  budgets.reserve('live', 1, LIMIT);
+  for (let i = 0; i < MAX_BUDGETS; i++) {
+    budgets.spend(`${i}`, 1);
+    budgets.spend('agent', 1);
+  }
+  expect(budgets.read('agent').spentNanoUsd).toBe(MAX_BUDGETS);
+  expect(budgets.read('live').reservedNanoUsd).toBe(1);
+  expect(budgets.read('0').spentNanoUsd).toBe(0);
+  expect(budgets.read(`${MAX_BUDGETS - 1}`).spentNanoUsd).toBe(1);
   clock.advance(DAY_MS);
-  expect(budgets.reserve('one more', 1, LIMIT)).not.toBeNull();
+  expect(budgets.read('agent').spentNanoUsd).toBe(0);
 });

@@ -158,16 +158,18 @@ describe.concurrent('a carrier that does not end a stream as it should', () => {
 });
 
 describe.concurrent('a carrier that does not ask what follows', () => {
-  test('is told to end the call', { timeout: 40_000 }, () =>
+  test('is told to say the goodbye that nobody heard, and to end the call', { timeout: 40_000 }, () =>
     withApi({}, async ({ e2e, api, call }) => {
       const phone = call({});
       await phone.once('firstAudio');
       phone.strike({ kind: 'half_open' });
       e2e.server.calls.endAll('drained');
-      expect(await phone.ended).toMatchObject({ endedBy: 'server', callStatus: 'completed' });
+      const { announced, ...ended } = await phone.ended;
+      expect(ended).toMatchObject({ endedBy: 'server', callStatus: 'completed' });
+      expect(announced).toMatchObject([{ verb: 'Say', about: 'Stamped audio 2.' }]);
       expect((await e2e.record(phone.callSid)).end.reason).toBe('drained');
-      expect(api.requests).toMatchObject([{ params: { Status: 'completed' }, status: 200 }]);
-      expect(await e2e.metric('trunkline_carrier_orders_total', { order: 'hang_up', outcome: 'done' })).toBe(1);
+      expect(api.requests).toMatchObject([{ params: { Twiml: expect.stringContaining('<Hangup/>') }, status: 200 }]);
+      expect(await e2e.metric('trunkline_carrier_orders_total', { order: 'redirect', outcome: 'done' })).toBe(1);
     }),
   );
 

@@ -23,6 +23,7 @@ import { foldTape } from '../../src/replay/fold.ts';
 import { type PhoneCall, placeCall } from '../../src/phone/phone.ts';
 import type { PhoneOptions } from '../../src/phone/phone-options.ts';
 import { type Server, startServer } from '../../src/server.ts';
+import { FactStore } from './fact-store.ts';
 import type { SessionOptions } from '../../src/simulator/options.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
 import type { SimulatedSession } from '../../src/simulator/session.ts';
@@ -39,6 +40,8 @@ export interface E2eOptions {
   /** How late the event loop runs, instead of how late it does. */
   loopDelayMs?: () => number;
   onlookers?: readonly OnlookerFactory[];
+  /** With journal, worker thread and database; without, facts are only looked at. */
+  database?: boolean;
 }
 
 /** One line of the server's log. */
@@ -91,6 +94,8 @@ export class E2e {
   readonly logLines: LogLine[];
   /** Every call let in, in order. */
   readonly admitted: readonly CallFacts[];
+  /** What was kept of them; null where it went into a database. */
+  readonly facts: FactStore | null;
   readonly phones: PhoneCall[] = [];
   /** Texts that must be in no line of the log. */
   readonly secrets = new Set<string>();
@@ -101,6 +106,7 @@ export class E2e {
     config: Config;
     logLines: LogLine[];
     admitted: readonly CallFacts[];
+    facts: FactStore | null;
   }) {
     this.server = parts.server;
     this.simulator = parts.server.simulator as Simulator;
@@ -108,6 +114,7 @@ export class E2e {
     this.config = parts.config;
     this.logLines = parts.logLines;
     this.admitted = parts.admitted;
+    this.facts = parts.facts;
     this.secrets.add(parts.server.authToken);
   }
 
@@ -218,6 +225,7 @@ export class E2e {
   async #checkCall(callId: string): Promise<Tape> {
     const record = await readRecord(this.config.dataDir, callId);
     expect(END_REASONS).toContain(record?.end.reason);
+    this.facts?.check(callId, record as CallRecord);
     const tape = await this.#tapeOf(callId);
     expect(tape).toMatchObject({ complete: true, cutOff: false });
     const fold = foldTape(tape);
@@ -272,10 +280,12 @@ export async function startE2e(options: E2eOptions = {}): Promise<E2e> {
   const config = { ...readConfig({ PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, ...roomy }), ...options.config };
   const logLines: LogLine[] = [];
   const admitted: CallFacts[] = [];
+  const facts = options.database === true ? null : new FactStore();
   const server = await startServer({
     config,
     log: createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(JSON.parse(line)) } }),
     agents: [agent],
+    ...(facts === null ? {} : { openStore: () => Promise.resolve(facts) }),
     ...(options.clock ? { clock: options.clock } : {}),
     ...(options.loopDelayMs ? { loopDelayMs: options.loopDelayMs } : {}),
     onlookers: [
@@ -287,7 +297,7 @@ export async function startE2e(options: E2eOptions = {}): Promise<E2e> {
     ],
     simulator: { ...(options.simulator ? { session: options.simulator } : {}) },
   });
-  return new E2e({ server, agent, config, logLines, admitted });
+  return new E2e({ server, agent, config, logLines, admitted, facts });
 }
 
 /** Runs `body` against a server of its own, then checks what every call left. A failure of `body` is what is reported. */

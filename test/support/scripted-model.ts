@@ -17,6 +17,8 @@ export interface PlannedItem {
 export interface Plan {
   items: PlannedItem[];
   tools?: { callId: string; name: string; arguments: string }[];
+  /** How it ends; default `completed`. */
+  status?: 'failed' | 'incomplete';
   /** Before the first item; default 300. */
   thinkMs?: number;
 }
@@ -71,6 +73,7 @@ export class ScriptedModel {
   #next = 1;
   /** False after a session.update that switched turn detection off. */
   #detects = true;
+  #answers = true;
   readonly #timers = new Set<Cancel>();
 
   constructor(options: ScriptedModelOptions) {
@@ -113,7 +116,7 @@ export class ScriptedModel {
     if (!this.#detects) return;
     this.send({ type: 'input_audio_buffer.speech_stopped', audio_end_ms: 0, item_id: 'item_user' });
     this.send({ type: 'input_audio_buffer.committed', item_id: `item_user_${this.#next++}`, previous_item_id: null });
-    if (!this.#o.answers) return;
+    if (!this.#answers) return;
     // The API may refuse its own answer with an error that names nobody, or without a word.
     if (this.#active) {
       if (!this.#o.silentRefusal) this.#error('conversation_already_has_active_response', null);
@@ -139,6 +142,7 @@ export class ScriptedModel {
       case 'session.update':
         this.readyAtMs ??= this.#o.clock.nowMs();
         this.#detects = !JSON.stringify(event.session).includes('"turn_detection":null');
+        this.#answers = this.#o.answers && !JSON.stringify(event.session).includes('"create_response":false');
         return this.send({
           type: 'session.updated',
           session: { audio: { input: { format: { type: 'audio/pcmu' } }, output: { format: { type: 'audio/pcmu' } } } },
@@ -184,7 +188,7 @@ export class ScriptedModel {
   #item(running: Running, index: number): void {
     if (running.stopped) return;
     const planned = running.plan.items[index];
-    if (!planned) return this.#done(running, 'completed');
+    if (!planned) return this.#done(running, running.plan.status ?? 'completed');
     const item: ModelItem = {
       id: `item_${this.#next++}`,
       stamp: this.#o.stampsFrom + this.items.length + 1,

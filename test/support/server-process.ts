@@ -41,7 +41,7 @@ export class ServerProcess {
     void this.exit.then(() => this.#wake());
   }
 
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
+  signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
 

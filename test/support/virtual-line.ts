@@ -6,6 +6,7 @@ import type { CallEvent } from '../../src/call/event.ts';
 import { Feed, type Onlooker } from '../../src/call/feed.ts';
 import { APOLOGY_CLIP, type CallPolicy, GREETING_CLIP, HOLD_CLIP } from '../../src/call/policy.ts';
 import { Shelf } from '../../src/call/shelf.ts';
+import type { Spending } from '../../src/call/spending.ts';
 import type { Termination } from '../../src/call/termination.ts';
 import type { AudioChunk } from '../../src/audio/chunk.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../../src/carrier/carrier.ts';
@@ -16,6 +17,7 @@ import { PlaybackBuffer } from '../../src/phone/playback-buffer.ts';
 import { readStamps } from '../../src/simulator/stamp.ts';
 import type { ToolOutcome } from '../../src/tools/tool.ts';
 import { FakeClock } from './fake-clock.ts';
+import { BUDGET_POLICY } from './open-admission.ts';
 import { ScriptedModel, type ScriptedModelOptions } from './scripted-model.ts';
 
 export const testPolicy = (part: Partial<CallPolicy> = {}): CallPolicy => ({
@@ -26,6 +28,8 @@ export const testPolicy = (part: Partial<CallPolicy> = {}): CallPolicy => ({
   silenceGoodbye: 'Goodbye.',
   maxCallMs: 600_000,
   wrapUp: 'We have to stop here. Goodbye.',
+  wrapUpText: 'We have to stop here. Goodbye.',
+  budget: BUDGET_POLICY,
   modelStallMs: 3_500,
   endCall: { goodbye: 'Say goodbye.' },
   // Off: most tests want to see what one session does.
@@ -64,6 +68,8 @@ export interface VirtualLineOptions {
   answers?: boolean;
   runTool?: (name: string, settle: (outcome: ToolOutcome) => void, signal: AbortSignal) => void;
   onlookers?: Onlooker[];
+  /** What the call may spend; whoever makes it tells the call of changes. */
+  spending?: Pick<Spending, 'charge' | 'reserve' | 'attach'>;
 }
 
 export class VirtualLine {
@@ -134,6 +140,7 @@ export class VirtualLine {
         (error) => this.faults.push(error),
       ),
       shelf: this.shelf,
+      spending: options.spending ?? null,
       openSession: (hooks, wanted) => {
         const model = this.#nextModel(wanted, { clock, interrupts, answers });
         return new OpenAiSession({
@@ -179,6 +186,7 @@ export class VirtualLine {
       swept: () => this.faults.push(new Error('swept')),
       fault: (error) => this.faults.push(error),
     });
+    options.spending?.attach((change) => this.call.receive(change));
     this.call.start();
   }
 

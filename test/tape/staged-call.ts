@@ -19,6 +19,8 @@ export const POLICY: CallPolicy = {
   silenceGoodbye: 'Say goodbye.',
   maxCallMs: 2 * 3_600_000,
   wrapUp: 'Say that the time is over.',
+  wrapUpText: 'Say that the time is over.',
+  budget: { nearly: 'Come to an end.', goodbye: 'Goodbye.', next: { do: 'hang_up' } },
   modelStallMs: 8_000,
   endCall: { goodbye: 'Say goodbye.' },
   endOfTurnMs: 0,

@@ -4,10 +4,10 @@ import type { Clock } from '../../clock.ts';
 import type { Budgets, BudgetUse, Reservation } from '../port.ts';
 
 /**
- * Keys of one day. They come from agent files, not from callers, so nobody reaches this. A key beyond it can reserve
- * nothing, so what it spends need not be counted; forgetting another key's spending would open that budget again.
+ * Keys of one day, most of them callers'. Beyond it the one used longest ago is forgotten, and its budget is open again: what
+ * every call uses (an agent's, the server's) and what a live call has reserved is never that one.
  */
-export const MAX_BUDGETS = 10_000;
+export const MAX_BUDGETS = 50_000;
 
 interface Use {
   spentNanoUsd: number;
@@ -27,7 +27,7 @@ export class InProcessBudgets implements Budgets {
 
   reserve(key: string, amountNanoUsd: number, limitNanoUsd: number): Reservation | null {
     const use = this.#use(key);
-    if (use === null || use.spentNanoUsd + use.reservedNanoUsd + amountNanoUsd > limitNanoUsd) return null;
+    if (use.spentNanoUsd + use.reservedNanoUsd + amountNanoUsd > limitNanoUsd) return null;
     use.reservedNanoUsd += amountNanoUsd;
     let open = true;
     return {
@@ -42,8 +42,7 @@ export class InProcessBudgets implements Budgets {
   }
 
   spend(key: string, amountNanoUsd: number): void {
-    const use = this.#use(key);
-    if (use !== null) use.spentNanoUsd += amountNanoUsd;
+    this.#use(key).spentNanoUsd += amountNanoUsd;
   }
 
   read(key: string): BudgetUse {
@@ -52,15 +51,22 @@ export class InProcessBudgets implements Budgets {
     return { day: this.#day, spentNanoUsd, reservedNanoUsd };
   }
 
-  /** Null when there is no room for another key. */
-  #use(key: string): Use | null {
+  /** Kept in the order of their use. */
+  #use(key: string): Use {
     this.#turnDay();
-    const known = this.#today.get(key);
-    if (known) return known;
-    if (this.#today.size >= MAX_BUDGETS) return null;
-    const use: Use = { spentNanoUsd: 0, reservedNanoUsd: 0 };
+    const use = this.#today.get(key) ?? { spentNanoUsd: 0, reservedNanoUsd: 0 };
+    this.#today.delete(key);
+    if (this.#today.size >= MAX_BUDGETS) this.#forgetOne();
     this.#today.set(key, use);
     return use;
+  }
+
+  #forgetOne(): void {
+    for (const [key, { reservedNanoUsd }] of this.#today) {
+      if (reservedNanoUsd !== 0) continue;
+      this.#today.delete(key);
+      return;
+    }
   }
 
   #turnDay(): void {

@@ -87,6 +87,8 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
   let opened = false;
   let over = false;
   let lastSignMs = 0;
+  /** For so long of the silence since then this process stood still, and could neither ask nor hear. */
+  let stoodStillMs = 0;
   /** Why we cut the socket, if we did. */
   let cutBecause: string | undefined;
   let ping: NodeJS.Timeout | undefined;
@@ -98,6 +100,10 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
     clearInterval(ping);
     events.closed(opened ? { ...why, silentMs: performance.now() - lastSignMs } : why);
   };
+  const signCame = (): void => {
+    lastSignMs = performance.now();
+    stoodStillMs = 0;
+  };
   const terminateSoon = (): void => {
     cut ??= setTimeout(() => socket.terminate(), CLOSE_WITHIN_MS);
   };
@@ -105,23 +111,29 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
   socket.on('open', () => {
     opened = true;
     const { pingEveryMs = PING_EVERY_MS, lostAfterMs = LOST_AFTER_MS } = options;
-    lastSignMs = performance.now();
-    socket.on('pong', () => {
-      lastSignMs = performance.now();
-    });
+    let askedAtMs = performance.now();
+    signCame();
+    socket.on('pong', signCame);
+    const isLost = (): boolean => performance.now() - lastSignMs - stoodStillMs > lostAfterMs;
+    const cutIfLost = (): void => {
+      if (!isLost()) return;
+      finish(explained('lost', 'no pong'));
+      socket.terminate();
+    };
     ping = setInterval(() => {
-      if (performance.now() - lastSignMs > lostAfterMs) {
-        finish(explained('lost', 'no pong'));
-        return socket.terminate();
-      }
-      socket.ping();
+      const nowMs = performance.now();
+      stoodStillMs += Math.max(0, nowMs - askedAtMs - pingEveryMs);
+      askedAtMs = nowMs;
+      // Timers come before the sockets in each turn of the event loop: a pong may lie ready.
+      if (isLost()) setImmediate(cutIfLost);
+      else socket.ping();
     }, pingEveryMs);
     ping.unref();
     events.open();
   });
   socket.on('message', (data: Buffer, isBinary) => {
     if (over) return;
-    lastSignMs = performance.now();
+    signCame();
     if (isBinary) return events.skipped('binary');
     if (data.length > MAX_PARSED_BYTES) return events.skipped('oversize');
     events.message(data.toString('utf8'));

@@ -17,6 +17,8 @@ export interface DialogueConfig {
 export interface Wanted {
   say: string | null;
   outputs: string[];
+  /** May begin although answers are held. */
+  allowed?: true;
 }
 
 /** One assistant audio item, from its first byte until it is out of reach of an interruption. */
@@ -55,6 +57,8 @@ export interface Dialogue {
   backchannel: boolean;
   /** Only our last words are still wanted: whatever else begins is cancelled. */
   lastWords: boolean;
+  /** Plain answers wait: nobody pays for them now. */
+  answersHeld: boolean;
   queue: readonly Wanted[];
   items: readonly Item[];
   /** Items that were truncated or deleted: what still arrives for them is void. */
@@ -107,6 +111,7 @@ export const newDialogue = (config: DialogueConfig, session = 's1'): Dialogue =>
   echoes: false,
   backchannel: false,
   lastWords: false,
+  answersHeld: false,
   queue: [],
   items: [],
   cutItems: [],

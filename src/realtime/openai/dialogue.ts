@@ -5,6 +5,7 @@
 // the server's own (after a caller turn) expected. Who interrupts and who answers turns is data (`config`).
 import type { HeardUtterance, RealtimeRequest, SessionLossCause } from '../session.ts';
 import { finish, receiveLate, reportTranscription, transcriptionOver } from './billing.ts';
+import { allowAnswer, holdAnswers, lastWords } from './answering.ts';
 import {
   type Dialogue,
   type DialogueInput,
@@ -189,6 +190,10 @@ function ask(d: Draft, request: RealtimeRequest): void {
       });
     case 'session.commit':
       return send(d, { type: 'input_audio_buffer.commit', event_id: nextEventId(d) });
+    case 'session.hold_answers':
+      return holdAnswers(d);
+    case 'session.allow_answer':
+      return allowAnswer(d);
     default:
       request satisfies never;
   }
@@ -223,17 +228,10 @@ function isRepeated(d: Draft, eventId: string | null): boolean {
 
 /** Whose move it is after the caller's turn. */
 function turnEnds(d: Draft): void {
-  const { active, config, lastWords } = d.s;
+  const { active, config, answersHeld } = d.s;
   const backchannel = config.serverAnswers && !config.serverInterrupts && active !== null && !active.stopped;
-  const server = config.serverAnswers && !backchannel && !lastWords;
-  set(d, { floor: server ? 'server' : 'open', backchannel });
-}
-
-/** Formats go with every update that names `audio`: some servers would fall back to theirs. */
-function lastWords(d: Draft, say: string): void {
-  const format = { type: 'audio/pcmu' };
-  const audio = { input: { format, turn_detection: null }, output: { format } };
-  set(d, { lastWords: true, floor: 'open', queue: [] });
-  send(d, { type: 'session.update', event_id: nextEventId(d), session: { type: 'realtime', audio } });
-  want(d, { say, outputs: [] });
+  const server = config.serverAnswers && !backchannel && !d.s.lastWords;
+  set(d, { floor: server && !answersHeld ? 'server' : 'open', backchannel });
+  // What the server would have answered by itself is ours to ask for, when it may be.
+  if (server && answersHeld) want(d, { say: null, outputs: [] });
 }

@@ -24,11 +24,11 @@ const PLAIN: Wanted = { say: null, outputs: [] };
 
 /** Sends the next wanted response if none runs, none is asked for and the server is not about to begin one. */
 export function requestNext(d: Draft): void {
-  const { phase, active, requested, floor, queue } = d.s;
-  const [wanted, ...rest] = queue;
+  const { phase, active, requested, floor, queue, answersHeld } = d.s;
+  const wanted = answersHeld ? queue.find(({ say, allowed }) => say !== null || allowed) : queue[0];
   if (phase !== 'ready' || active || requested || floor !== 'open' || !wanted) return;
   const eventId = nextEventId(d);
-  set(d, { queue: rest, requested: { eventId, wanted, stopped: false } });
+  set(d, { queue: queue.filter((w) => w !== wanted), requested: { eventId, wanted, stopped: false } });
   const steer = wanted.say === null ? {} : { instructions: wanted.say, tool_choice: 'none' };
   send(d, { type: 'response.create', event_id: eventId, response: { ...steer, metadata: { trunkline: eventId } } });
 }
@@ -62,7 +62,11 @@ export function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'res
     return;
   }
   // The server's own answer speaks about every tool output that it had when it began.
-  const queue = d.s.queue.filter((w) => w.outputs.length === 0 || !w.outputs.every((o) => d.s.confirmed.includes(o)));
+  const isAnswered = ({ say, outputs }: Wanted): boolean =>
+    // While answers are held, one that the server began just before is the answer to the turn that waits.
+    (d.s.answersHeld && say === null && outputs.length === 0) ||
+    (outputs.length > 0 && outputs.every((o) => d.s.confirmed.includes(o)));
+  const queue = d.s.queue.filter((w) => !isAnswered(w));
   set(d, {
     active: { responseId: m.responseId, stopped: false },
     floor: d.s.floor === 'server' ? 'open' : d.s.floor,

@@ -14,4 +14,4 @@ export function want(d: Draft, wanted: Wanted): void {
 
 /** Plain answers that wait together are one answer. */
 export const joined = (a: Wanted, b: Wanted): Wanted[] =>
-  a.say === null && b.say === null ? [{ say: null, outputs: [...a.outputs, ...b.outputs] }] : [a, b];
+  a.say === null && b.say === null ? [{ ...b, ...a, outputs: [...a.outputs, ...b.outputs] }] : [a, b];
