@@ -18,13 +18,33 @@ export interface Row {
 }
 
 /** Files of `src/call` that touch sockets, timers or the log. Every other file there is pure. */
-const CALL_SHELL = ['call', 'calls', 'make-call', 'gate', 'following', 'holdings', 'sweep', 'shelf', 'feed'].map(
-  (name) => `call/${name}.ts`,
-);
+const CALL_SHELL = [
+  'call',
+  'calls',
+  'make-call',
+  'gate',
+  'following',
+  'holdings',
+  'sweep',
+  'shelf',
+  'feed',
+  'spending',
+].map((name) => `call/${name}.ts`);
 
 /** The model side's own machine: as pure as the call core. */
 const DIALOGUE = [
-  ...['dialogue', 'dialogue-state', 'responses', 'speech', 'tool-calls', 'billing', 'wanted'],
+  ...[
+    'dialogue',
+    'dialogue-state',
+    'answering',
+    'responses',
+    'speech',
+    'tool-calls',
+    'billing',
+    'wanted',
+    'usage',
+    'json',
+  ],
   ...['items', 'error-codes', 'messages', 'recall'],
 ].map((name) => `realtime/openai/${name}.ts`);
 
@@ -44,7 +64,7 @@ export const TABLE: readonly Row[] = [
   { area: 'spelling', files: ['spelling.ts'], may: [] },
   { area: 'heard-text', files: ['heard-text.ts'], may: [] },
   { area: 'yaml', files: ['yaml/'], may: ['spelling'] },
-  { area: 'config', files: ['config.ts'], may: ['errors', 'spelling'] },
+  { area: 'config', files: ['config.ts', 'env-file.ts'], may: ['errors', 'spelling'] },
   { area: 'log', files: ['log.ts'], may: ['errors'] },
   { area: 'coordination', files: ['coordination/'], may: ['type carrier/carrier.ts', 'clock'] },
   { area: 'carrier/twilio', files: ['carrier/twilio/'], may: ['carrier', 'audio', 'config', 'errors', 'log', 'clock'] },
@@ -54,7 +74,7 @@ export const TABLE: readonly Row[] = [
   { area: 'dialogue', files: DIALOGUE, may: ['realtime', 'audio'], packages: false },
   { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'realtime', files: ['realtime/'], may: ['agent', 'audio', 'errors', 'clock'] },
-  { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors'] },
+  { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors', 'yaml'] },
   { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
   { area: 'call', files: ['call/'], may: ['heard-text', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
   { area: 'peers', files: ['peers/'], may: ['carrier/carrier.ts', 'type call', 'type call shell', 'clock', 'errors', 'log'] },
@@ -62,11 +82,15 @@ export const TABLE: readonly Row[] = [
   { area: 'phone', files: ['phone/'], may: ['audio', 'clock'] },
   { area: 'tape', files: ['tape/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'metrics', files: ['metrics/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
-  { area: 'record', files: ['record/'], may: ['heard-text', 'type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
-  { area: 'dashboard', files: ['dashboard/'], may: ['call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
+  { area: 'record', files: ['record/'], may: ['type realtime/session.ts', 'heard-text', 'type store', 'type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
+  { area: 'store', files: ['store/'], may: ['type call', 'type carrier/carrier.ts', 'type ledger', 'type record', 'record/private-file.ts', 'peers', 'clock', 'errors'] },
+  { area: 'reconcile', files: ['reconcile/'], may: ['replay/text-layout.ts', 'store', 'ledger', 'config', 'clock', 'errors'] },
+  { area: 'privacy', files: ['privacy/'], may: ['store', 'record', 'tape/call-file.ts', 'call/caller.ts', 'type call', 'type carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'type agent', 'config', 'clock', 'errors'] },
+  { area: 'costs', files: ['costs/'], may: ['store', 'reconcile', 'ledger', 'record', 'call/termination.ts', 'type carrier/carrier.ts', 'replay/text-layout.ts', 'config', 'clock', 'errors', 'spelling'] },
+  { area: 'dashboard', files: ['dashboard/'], may: ['store', 'clock', 'call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
   { area: 'replay', files: ['replay/'], may: ['*'] },
   { area: 'chaos', files: ['chaos/'], may: ['*'] },
-  { area: 'process', files: ['server.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },
+  { area: 'process', files: ['server.ts', 'books.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },
 ];
 
 /** Refused whatever the table says, so that no added row can open it by accident. */

@@ -45,7 +45,7 @@ function addCounts(bench: Bench, report: ChaosReport, wanted: number): void {
     stuck: report.stuck,
     left_over: leftovers.length,
     unhandled_rejections: unhandled.length,
-    longest_silence_ms: Math.max(0, ...rows.map(({ longestUnexplainedMs }) => longestUnexplainedMs)),
+    longest_silence_ms: Math.max(0, ...rows.map(({ longestUnexplainedMs }) => longestUnexplainedMs ?? 0)),
     not_judged: report.unjudged,
     longest_stall_ms: longestStallMs,
   };

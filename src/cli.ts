@@ -1,4 +1,5 @@
 // The one command line: `trunkline <command>`. A table of commands; each is loaded when it is asked for.
+import { readEnvFile } from './env-file.ts';
 import { TrunklineError } from './errors.ts';
 
 interface Command {
@@ -40,6 +41,33 @@ const COMMANDS: Record<string, Command> = {
       await chaos(args);
     },
   },
+  calls: {
+    usage: 'calls [show ID]',
+    what: 'the newest calls; or one with its words and its bill, line by line',
+    async run(args) {
+      const { calls } = await import('./costs/calls-command.ts');
+      const { standardDesk } = await import('./costs/desk.ts');
+      await calls(args, standardDesk(process.env));
+    },
+  },
+  costs: {
+    usage: 'costs [--by day|agent|model]',
+    what: "what calls cost; `costs reconcile` holds it against the sellers' reports",
+    async run(args) {
+      const { costs } = await import('./costs/costs-command.ts');
+      const { standardDesk } = await import('./costs/desk.ts');
+      await costs(args, standardDesk(process.env));
+    },
+  },
+  forget: {
+    usage: 'forget --caller NUMBER [--dry-run]',
+    what: 'remove every trace of a caller, and prove that none is left',
+    async run(args) {
+      const { forget } = await import('./privacy/command.ts');
+      const { standardForgetDesk } = await import('./privacy/desk.ts');
+      process.exitCode = await forget(args, standardForgetDesk(process.env));
+    },
+  },
   simulator: {
     usage: 'simulator [--script FILE.yaml]',
     what: 'the embedded Realtime model as a server of its own, on 127.0.0.1',
@@ -69,12 +97,7 @@ if (!command) {
   process.exitCode = wanted ? 0 : 1;
 } else {
   try {
-    process.loadEnvFile('.env');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      process.stderr.write(`.env cannot be read: ${String(error)}\n`);
-  }
-  try {
+    await readEnvFile('.env', process.env);
     await command.run(args);
   } catch (error) {
     // What an operator can mend is said in a sentence; everything else is a bug and shows where it is.

@@ -23,24 +23,38 @@ export interface Config {
   readonly openaiApiKey: string | null;
   /** API root (no slash at the end), default https://api.openai.com/v1. */
   readonly openaiBaseUrl: string;
+  /** Reads the organization's usage and costs; null: OpenAI cannot be reconciled. */
+  readonly openaiAdminKey: string | null;
+  /** Root of the API that has these reports (no slash at the end); null = `openaiBaseUrl`. */
+  readonly openaiAdminBaseUrl: string | null;
+  /** The project whose usage is ours; null = all of the organization's. */
+  readonly openaiProjectId: string | null;
   /** Overrides every agent file's model; null = the file decides. */
   readonly openaiRealtimeModel: string | null;
   /** Folder of agent files, default `agents`. */
   readonly agentsDir: string;
+  /** Folder of the operator's own price files, default `prices`. */
+  readonly pricesDir: string;
   /** Folder of call records, tapes, recordings and entries, default `data`. */
   readonly dataDir: string;
+  /** PostgreSQL, for a cluster or a database of one's own; null = SQLite in the data folder. Holds a password. */
+  readonly databaseUrl: string | null;
   /** Calls at once, default 100. */
   readonly maxConcurrentCalls: number;
   /** New calls a second, default 50: each opens a model session. */
   readonly maxCallsPerSecond: number;
   /** p99 of the event loop's delay above which no call is let in, default 250; 0 = whatever it is. */
   readonly maxLoopDelayMs: number;
+  /** What all calls together may cost on one day (UTC), in nano-dollars; null = whatever they do. */
+  readonly maxNanoUsdPerDay: number | null;
   /** Longest call, default 3,300,000: a model session that nears its end is replaced, so only Twilio's own 4 hours bound it. */
   readonly maxCallMs: number;
   /** The caller may be silent this long before being asked, default 15,000. */
   readonly idleTimeoutMs: number;
   /** How long running calls may take to end after a stop was asked for, default 300,000. */
   readonly drainMs: number;
+  /** What opens the operators' page and its API; null = the process makes one for itself. */
+  readonly adminToken: string | null;
   /** Default info. */
   readonly logLevel: LogLevel;
   /** What looks wrong but may be meant; main logs each at `warn`. Holds no secrets. */
@@ -123,15 +137,49 @@ const KEYS = {
       return url ? (url.origin + url.pathname).replace(/\/+$/, '') : undefined;
     },
   } satisfies Key<string> as Key<string>,
+  OPENAI_ADMIN_KEY: secret(matching('an admin key of the organization, without spaces', /^[\x21-\x7e]+$/)),
+  OPENAI_ADMIN_BASE_URL: {
+    expected: 'an https URL without query such as https://api.openai.com/v1 (http only for localhost)',
+    standard: '',
+    absent: null,
+    parse(text) {
+      const url = httpUrl(text);
+      // The admin key goes there.
+      if (!url || (url.protocol === 'http:' && !isLoopback(url.hostname))) return undefined;
+      return (url.origin + url.pathname).replace(/\/+$/, '');
+    },
+  } satisfies Key<string | null> as Key<string | null>,
+  OPENAI_PROJECT_ID: matching('a project id such as proj_abc123', /^proj_\w+$/),
   OPENAI_REALTIME_MODEL: matching('a model name such as gpt-realtime-2.1', /^[\w.:/-]+$/),
   AGENTS_DIR: withDefault('agents', matching('a folder', /^[^\0]+$/)),
+  PRICES_DIR: withDefault('prices', matching('a folder', /^[^\0]+$/)),
   DATA_DIR: withDefault('data', matching('a folder', /^[^\0]+$/)),
+  DATABASE_URL: secret({
+    expected: 'the URL of a PostgreSQL database such as postgres://user:password@host/trunkline',
+    standard: '',
+    absent: null,
+    parse(text) {
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      return url && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1 ? text : undefined;
+    },
+  }),
   MAX_CONCURRENT_CALLS: integer(100, 1, 10_000, 'calls'),
   MAX_CALLS_PER_SECOND: integer(50, 1, 1000, 'calls'),
   MAX_LOOP_DELAY_MS: integer(250, 0, 10_000, 'milliseconds'),
+  MAX_USD_PER_DAY: {
+    expected: 'an amount of dollars from 0.01 to 1000000, such as 50 or 12.50',
+    standard: '',
+    absent: null,
+    parse(text) {
+      const usd = /^\d{1,7}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+      return usd >= 0.01 && usd <= 1_000_000 ? Math.round(usd * 1e9) : undefined;
+    },
+  } satisfies Key<number | null> as Key<number | null>,
   MAX_CALL_SECONDS: seconds(3300, 1, 14_400),
   IDLE_TIMEOUT_SECONDS: seconds(15, 1, 600),
   DRAIN_SECONDS: seconds(300, 0, 3600),
+  // Whoever has it reads every number and every word: it must not be guessed.
+  ADMIN_TOKEN: secret(matching('at least 16 characters without spaces', /^[\x21-\x7e]{16,}$/)),
   LOG_LEVEL: {
     expected: `one of ${LOG_LEVELS.join(', ')}`,
     standard: 'info',
@@ -171,21 +219,29 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     twilioApiBaseUrl: read('TWILIO_API_BASE_URL', KEYS.TWILIO_API_BASE_URL),
     openaiApiKey: read('OPENAI_API_KEY', KEYS.OPENAI_API_KEY),
     openaiBaseUrl: read('OPENAI_BASE_URL', KEYS.OPENAI_BASE_URL),
+    openaiAdminKey: read('OPENAI_ADMIN_KEY', KEYS.OPENAI_ADMIN_KEY),
+    openaiAdminBaseUrl: read('OPENAI_ADMIN_BASE_URL', KEYS.OPENAI_ADMIN_BASE_URL),
+    openaiProjectId: read('OPENAI_PROJECT_ID', KEYS.OPENAI_PROJECT_ID),
     openaiRealtimeModel: read('OPENAI_REALTIME_MODEL', KEYS.OPENAI_REALTIME_MODEL),
     agentsDir: read('AGENTS_DIR', KEYS.AGENTS_DIR),
+    pricesDir: read('PRICES_DIR', KEYS.PRICES_DIR),
     dataDir: read('DATA_DIR', KEYS.DATA_DIR),
+    databaseUrl: read('DATABASE_URL', KEYS.DATABASE_URL),
     maxConcurrentCalls: read('MAX_CONCURRENT_CALLS', KEYS.MAX_CONCURRENT_CALLS),
     maxCallsPerSecond: read('MAX_CALLS_PER_SECOND', KEYS.MAX_CALLS_PER_SECOND),
     maxLoopDelayMs: read('MAX_LOOP_DELAY_MS', KEYS.MAX_LOOP_DELAY_MS),
+    maxNanoUsdPerDay: read('MAX_USD_PER_DAY', KEYS.MAX_USD_PER_DAY),
     maxCallMs: read('MAX_CALL_SECONDS', KEYS.MAX_CALL_SECONDS),
     idleTimeoutMs: read('IDLE_TIMEOUT_SECONDS', KEYS.IDLE_TIMEOUT_SECONDS),
     drainMs: read('DRAIN_SECONDS', KEYS.DRAIN_SECONDS),
+    adminToken: read('ADMIN_TOKEN', KEYS.ADMIN_TOKEN),
     logLevel: read('LOG_LEVEL', KEYS.LOG_LEVEL),
   };
 
   for (const { name, meant } of misspelt(env)) {
     const text = `${name}: no such key; did you mean ${meant}?`;
-    if (env[meant]?.trim()) warnings.push(text);
+    // `host` and `port` may be anybody's.
+    if (env[meant]?.trim() || (meant.toLowerCase() === name && !name.includes('_'))) warnings.push(text);
     else faults.push(text);
   }
   for (const name of Object.keys(env))
@@ -214,12 +270,15 @@ const PREFIX = 'TRUNKLINE_';
 // Kubernetes gives every pod TRUNKLINE_SERVICE_HOST, TRUNKLINE_PORT=tcp://… and more when a service is called "trunkline".
 const foreign = (name: string) => name.startsWith(PREFIX) && !/^TRUNKLINE_(SERVICE_|PORT(_|$))/.test(name);
 
-/** Names in the environment that can only have meant one of ours. Short names are not guessed: HOME is two edits from HOST. */
+/**
+ * Names in the environment that can only have meant one of ours, `drain_seconds` and `DRAIN_SECS` too. Short names are not
+ * guessed: HOME is two edits from HOST.
+ */
 function misspelt(env: Record<string, string | undefined>): { name: string; meant: string }[] {
   const found: { name: string; meant: string }[] = [];
   for (const name of Object.keys(env)) {
     if (!env[name]?.trim() || name in KEYS) continue;
-    const bare = foreign(name) ? name.slice(PREFIX.length) : name;
+    const bare = (foreign(name) ? name.slice(PREFIX.length) : name).toUpperCase().replace(/_SECS?$/, '_SECONDS');
     const meant = Object.keys(KEYS).find((key) => bare === key || (key.length >= 8 && edits(bare, key) <= 2));
     if (meant) found.push({ name, meant });
   }

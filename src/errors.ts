@@ -3,7 +3,7 @@
 
 /** The catalogue: code -> HTTP status (0 where it never reaches HTTP). */
 export const ERROR_CODES = {
-  /** The environment, an agent file, a script or a caller is wrong; the text lists every fault with what was expected. */
+  /** The environment, an agent file, a price file, a script or a caller is wrong; the text lists every fault with what was expected. */
   TRK_CONFIG: 0,
   /** The port is taken or the address cannot be bound. */
   TRK_LISTEN: 0,
@@ -11,10 +11,26 @@ export const ERROR_CODES = {
   TRK_DATA_DIR: 0,
   /** A webhook without what a call needs. */
   TRK_BAD_WEBHOOK: 400,
-  /** What is kept of a call outside its process could not be read or written, or not in time. */
+  /** What is kept of calls outside the process could not be read or written, or not in time. */
   TRK_STORE: 500,
+  /** The database cannot be opened or reached, or refuses us. */
+  TRK_DATABASE: 0,
+  /** A later version of Trunkline has changed the database. */
+  TRK_DATABASE_NEWER: 0,
+  /** A seller's report could not be read, or says what no report can. */
+  TRK_REPORT: 0,
   /** An onlooker (tape, recording, record) did not finish in time when its call was over. */
   TRK_ONLOOKER_LATE: 0,
+  /** A request to the operators' API without its token. */
+  TRK_UNAUTHORIZED: 401,
+  /** So many requests without the right token from one client that none of it is looked at for a moment. */
+  TRK_TOO_MANY_FAILURES: 429,
+  /** A request to the operators' API that is not what its description says. */
+  TRK_BAD_REQUEST: 400,
+  /** What was asked for is not there. */
+  TRK_NOT_FOUND: 404,
+  /** A fault of ours behind a request to the operators' API; the log has it. */
+  TRK_INTERNAL: 500,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

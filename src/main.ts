@@ -8,6 +8,8 @@ import { type Server, startServer } from './server.ts';
 
 /** How often a drain tells how far it is. */
 const PROGRESS_MS = 5_000;
+/** The same signal again within this is the same wish: the terminal signals everybody, and npm hands its own copy on. */
+const ONE_PRESS_MS = 500;
 
 /** Serves until told to stop. Errors of the boot are thrown; the command line prints them. */
 export async function serve(): Promise<void> {
@@ -16,13 +18,9 @@ export async function serve(): Promise<void> {
   for (const warning of config.warnings) log.warn({ warning }, 'configuration');
   const server = await startServer({ config, log });
 
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) {
-      log.warn({ signal, live: server.calls.live }, 'stopping now');
-      process.exit(1);
-    }
-    stopping = true;
+  let draining = false;
+  const drain = (signal: string): void => {
+    draining = true;
     const untilMs = performance.now() + config.drainMs;
     const told = (): { live: number; secondsLeft: number } => ({
       live: server.calls.live,
@@ -44,16 +42,35 @@ export async function serve(): Promise<void> {
         process.exit(1);
       });
   };
+
+  let asked: { signal: string; atMs: number } | null = null;
+  const stop = (signal: string): void => {
+    const atMs = performance.now();
+    const live = server.calls.live;
+    if (asked !== null) {
+      if (signal === asked.signal && atMs - asked.atMs < ONE_PRESS_MS) return;
+      log.warn({ signal, live }, 'stopping now');
+      process.exit(1);
+    }
+    asked = { signal, atMs };
+    // A process that a fault has sent away drains already: whoever stops it now has asked once, not twice.
+    if (draining) log.info({ signal, live }, 'draining');
+    else drain(signal);
+  };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   // A promise that a tool file forgot concerns its own call, which has its outcome or its deadline.
-  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
+  process.on('unhandledRejection', (err) => {
+    server.metrics.error('other');
+    log.error({ err }, 'unhandled rejection');
+  });
   // Nothing of ours throws outside a guard; what a tool file does (a timer, an emitter) must not cut off every call. The
   // process takes no more calls, lets the live ones finish, and says with its exit code that it was not asked to.
   process.on('uncaughtException', (err) => {
+    server.metrics.error('other');
     log.fatal({ err }, 'uncaught exception');
     process.exitCode = 1;
-    if (!stopping) stop('uncaughtException');
+    if (!draining) drain('uncaughtException');
   });
 
   log.info({ listening: server.origin, agents: server.agents.length, simulated: server.simulator !== null }, 'ready');
@@ -95,5 +112,7 @@ export function welcome(server: Server, config: Config): string {
       'note',
       `TWILIO_AUTH_TOKEN is not set: webhooks must be signed with this process's own ${server.authToken}`,
     ]);
+  if (config.adminToken === null)
+    rows.push(['note', `ADMIN_TOKEN is not set: /api opens with this process's own ${server.adminToken}`]);
   return `Trunkline\n${rows.map(([what, value]) => `  ${what.padEnd(14)} ${value}\n`).join('')}`;
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Agent } from './agent/agent.ts';
 import { loadAgents } from './agent/load.ts';
@@ -16,10 +17,12 @@ import { TWILIO_LEG } from './carrier/twilio/leg.ts';
 import { twilioCarrier } from './carrier/twilio/plugin.ts';
 import { twilioControl } from './carrier/twilio/rest.ts';
 import { explainStreamError } from './carrier/twilio/stream-codes.ts';
+import { openBooks } from './books.ts';
 import { type Clock, realClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { keepRegistered } from './coordination/heartbeat.ts';
 import { InProcess } from './coordination/in-process.ts';
+import { dashboardApi } from './dashboard/api.ts';
 import { TrunklineError } from './errors.ts';
 import { callLogger, type Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
@@ -33,7 +36,10 @@ import { SteadyStore } from './record/steady-store.ts';
 import { loggable } from './record/call-record.ts';
 import { createRecorder, type Recorder } from './record/record.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator/server.ts';
+import { startStore, type StoreOptions } from './store/start.ts';
+import type { Store } from './store/store.ts';
 import { recordingOnlooker } from './tape/recording.ts';
+import { startRetention } from './privacy/schedule.ts';
 import { troubleLog } from './record/trouble-log.ts';
 import { tapeRecorder } from './tape/recorder.ts';
 import { createToolRunner, type ToolRunner } from './tools/runner.ts';
@@ -52,6 +58,8 @@ export interface ServerOptions {
   simulator?: SimulatorOptions;
   /** p99 of the event loop's delay of late, in milliseconds. Default: as it is measured. */
   loopDelayMs?: () => number;
+  /** How the store of facts and costs is opened; default: journal and database of the configuration. */
+  openStore?: (options: StoreOptions) => Promise<Store>;
   /** What the calls get for the files of the data folder; default: these. For faults of a disk. */
   store?: (files: CallStore) => CallStore;
 }
@@ -63,6 +71,8 @@ export interface Server {
   publicUrl: string;
   /** What signs webhooks: the operator's token, or the random one of this process. */
   authToken: string;
+  /** What opens the API: the operator's token, or the random one of this process. */
+  adminToken: string;
   calls: Calls;
   agents: readonly Agent[];
   metrics: Metrics;
@@ -111,12 +121,17 @@ async function buildServer(options: ServerOptions): Promise<Server> {
   const port = config.port === 0 ? await freePort(config.host) : config.port;
   const publicUrl = config.publicUrl ?? localOrigin(config.host, port);
   const authToken = config.twilioAuthToken ?? randomBytes(16).toString('hex');
+  const adminToken = config.adminToken ?? randomBytes(16).toString('hex');
   const metrics = createMetrics({ clock, version: VERSION });
   const files = new FileCallStore({ dataDir: config.dataDir, log });
   const nodeId = randomBytes(6).toString('hex');
   const holdings = new Holdings();
   const coordination = new InProcess({ clock, nodeId });
   const fault = (err: unknown): void => metrics.error(err instanceof TrunklineError ? err.code : 'internal');
+  const books = await openBooks({
+    ...{ config, agents, clock, log, nodeId, budgets: coordination.budgets },
+    openStore: options.openStore ?? startStore,
+  });
   const failedRead = (err: unknown): void => {
     fault(err);
     log.error({ err }, 'call store failed');
@@ -125,10 +140,13 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     dataDir: config.dataDir,
     clock,
     log,
+    prices: books.prices,
+    facts: { node: nodeId, keep: (fact) => books.store.append(fact) },
     incomplete: () => metrics.incomplete('record', 'failed'),
   });
   recorder.onRecord((record) => {
     metrics.judged(record.quality);
+    for (const line of record.cost.lines) metrics.charged(line);
     log.info(loggable(record), 'call record');
   });
   void files
@@ -173,6 +191,8 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     model,
     modelHealth: ({ model: first, failure }) =>
       [first, failure.fallback].flatMap((one) => (one === null ? [] : [health.read(endpoints.of(one).name)])),
+    journalFull: () => books.store.health.state === 'full',
+    meter: books.meter,
     loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
     runTool: (agent, callId, run) => (runners.get(agent) as ToolRunner).run({ ...run, callId }),
     store: new SteadyStore({ store: options.store?.(files) ?? files, clock, failed: failedRead }),
@@ -196,6 +216,8 @@ async function buildServer(options: ServerOptions): Promise<Server> {
         metrics.rejected(reason);
         log.warn({ reason }, 'call refused');
       },
+      forwardsToItself: (callId, agent) =>
+        callLogger(log, callId).warn({ agent }, 'forward_to is the number that was called: not forwarded there'),
       ended: (callId, { reason, by, result, detail }) =>
         callLogger(log, callId).info({ reason, by, result, why: detail }, 'call ended'),
       closed: (callId) => callLogger(log, callId).debug('call closed'),
@@ -225,7 +247,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     failed: (callId, err) => callLogger(log, callId).error({ err }, 'a leftover could not be closed'),
   });
   const sharing = new Sharing({
-    ...{ nodeId, dataDir: config.dataDir, host: config.host, port, publicUrl, calls, clock, log },
+    ...{ nodeId, dataDir: config.dataDir, host: config.host, port, publicUrl, authToken, calls, clock, log },
     passed: (what) => metrics.passedOn(what),
   });
 
@@ -254,11 +276,16 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     peers: sharing.passing,
     hold: (callId, close) => holdings.hold('media_socket', callId, close),
   });
-  addProbes(app, calls, metrics);
+  addProbes(app, calls, metrics, books.store);
+  await app.register(dashboardApi, { store: books.store, adminToken, version: VERSION, clock, log });
+  const stopRetention = startRetention({ ...{ dataDir: config.dataDir, agents, clock, log }, store: books.store });
   const closeAll = async (): Promise<void> => {
+    const retentionStopped = stopRetention();
     await app.close();
     await sharing.close();
     await simulator?.close();
+    await retentionStopped;
+    await books.store.close();
     stopSweep();
     metrics.close();
   };
@@ -266,6 +293,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     await sharing.open(app);
   } catch (cause) {
     await closeAll();
+    if (cause instanceof TrunklineError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new TrunklineError(
       'TRK_LISTEN',
@@ -286,6 +314,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     origin: localOrigin(config.host, port),
     publicUrl,
     authToken,
+    adminToken,
     calls,
     agents,
     metrics,
@@ -307,25 +336,37 @@ function localOrigin(host: string, port: number): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
-/** Liveness; readiness, false while draining or full; Prometheus. */
-function addProbes(app: FastifyInstance, calls: Calls, metrics: Metrics): void {
+/** Liveness; readiness, false while draining, full, or when nothing more can be kept; Prometheus. */
+function addProbes(app: FastifyInstance, calls: Calls, metrics: Metrics, store: Store): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const status = calls.draining ? 'draining' : calls.full ? 'full' : 'ready';
-    return reply.code(status === 'ready' ? 200 : 503).send({ status, live: calls.live });
+    const { state, why } = store.health;
+    const status = calls.draining ? 'draining' : calls.full ? 'full' : state === 'full' ? 'journal_full' : 'ready';
+    const database = state === 'ok' ? { database: state } : { database: state, why };
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, live: calls.live, ...database });
   });
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  app.get('/metrics', async (_request, reply) => {
+    metrics.kept(store.health);
+    return reply.type(metrics.contentType).send(await metrics.text());
+  });
 }
 
 async function makeDataDir(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    await access(dir, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw new TrunklineError(
-      'TRK_DATA_DIR',
-      `the data folder ${dir} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'}); set DATA_DIR to a folder that can`,
-      { cause },
-    );
+    throw unwritable(dir, cause);
   }
+  // Those below may belong to another user: of whoever ran the server once as root. They are made when they are needed.
+  for (const path of [dir, ...['calls', 'entries', 'nodes', 'journal'].map((name) => join(dir, name, '/'))])
+    await access(path, constants.W_OK | constants.X_OK).catch((cause: NodeJS.ErrnoException) => {
+      if (path === dir || cause.code !== 'ENOENT') throw unwritable(path, cause);
+    });
 }
+
+const unwritable = (path: string, cause: unknown): TrunklineError =>
+  new TrunklineError(
+    'TRK_DATA_DIR',
+    `the data folder ${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'}); give it to this user, or set DATA_DIR to a folder that can`,
+    { cause },
+  );

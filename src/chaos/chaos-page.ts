@@ -1,13 +1,20 @@
 // The report of chaos for people: lines for a terminal, and the part of docs/chaos.md that a run writes.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { counted, seconds, table } from '../replay/text-layout.ts';
+import { callTime, counted, seconds, table } from '../replay/text-layout.ts';
+import type { ChaosState } from './chaos-run.ts';
 import type { ChaosReport, FaultRow } from './tally.ts';
+
+/** Stands where no call could tell. */
+const NONE = '-';
 
 const outcomesText = ({ outcomes }: FaultRow): string =>
   Object.entries(outcomes)
     .map(([outcome, count]) => `${outcome} ${count}`)
-    .join(', ');
+    .join(', ') || NONE;
+
+const silenceText = ({ longestUnexplainedMs: ms, allowedMs }: FaultRow): string =>
+  ms === null ? NONE : `${(ms / 1000).toFixed(1)} of ${allowedMs / 1000} s`;
 
 const COLUMNS = [
   'fault',
@@ -24,7 +31,7 @@ const cellsOf = (row: FaultRow): string[] => [
   row.fault,
   `${row.struck}`,
   outcomesText(row),
-  `${(row.longestUnexplainedMs / 1000).toFixed(1)} of ${row.allowedMs / 1000} s`,
+  silenceText(row),
   `${row.overlong}`,
   `${row.unnamed}`,
   `${row.stuck}`,
@@ -60,7 +67,17 @@ function sums({
 }
 
 const headline = ({ calls, struck, planned, seed, seconds: took }: ChaosReport): string =>
-  `${counted(struck, 'fault')} struck ${counted(calls, 'call')} in ${took} s (seed ${seed}; ${planned} were planned, the others found no moment)`;
+  `${counted(struck, 'fault')} struck ${counted(calls, 'call')} in ${took} s (seed ${seed}${planned > struck ? `; ${planned - struck} more found no moment` : ''})`;
+
+/** How far a run is. More may strike than were wanted: calls that are up are heard to their end. @param wanted null: no number of faults, but these calls */
+export function progressLine(
+  elapsedMs: number,
+  { up, done, struck, violations }: ChaosState,
+  wanted: number | null,
+): string {
+  const faults = counted(struck, 'fault') + (wanted === null ? ' struck' : ` struck (${wanted} wanted)`);
+  return `${callTime(elapsedMs)}  ${counted(up, 'call')} up, ${done} done, ${faults}, ${counted(violations, 'violation')}`;
+}
 
 /** The report as lines of at most `width` columns. */
 export function reportLines(report: ChaosReport, width: number): string[] {

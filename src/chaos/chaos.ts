@@ -4,10 +4,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { realClock } from '../clock.ts';
 import { type Output, terminalOutput } from '../replay/progress.ts';
-import { callTime, counted } from '../replay/text-layout.ts';
 import { type ChaosOptions, readChaosOptions, USAGE } from './chaos-options.ts';
 import { ChaosRun } from './chaos-run.ts';
-import { pageWith, reportLines, sectionOf } from './chaos-page.ts';
+import { pageWith, progressLine, reportLines, sectionOf } from './chaos-page.ts';
 import type { Verdict } from './judge.ts';
 import { Plans } from './plan.ts';
 import { type ChaosReport, isGood, tally } from './tally.ts';
@@ -54,7 +53,7 @@ export async function runChaos(options: ChaosOptions, output: Output, signal: Ab
       if (outDir !== null) await keep(outDir, world, ended, verdict);
     },
   });
-  const stopShowing = show(output, run, startMs, faults);
+  const stopShowing = show(output, run, startMs, calls === null ? faults : null);
   try {
     const verdicts = await run.placeAll(signal);
     const leftovers = await world.leftovers();
@@ -107,12 +106,8 @@ async function keep(
   await writeFile(join(folder, 'log.jsonl'), log.map((line) => `${line}\n`).join(''), { mode });
 }
 
-function show(output: Output, run: ChaosRun, startMs: number, faults: number): () => void {
-  const line = (): string => {
-    const { up, done, struck, violations } = run.state;
-    const elapsed = callTime(realClock.nowMs() - startMs);
-    return `${elapsed}  ${counted(up, 'call')} up, ${done} done, ${struck} of ${faults} faults struck, ${counted(violations, 'violation')}`;
-  };
+function show(output: Output, run: ChaosRun, startMs: number, wanted: number | null): () => void {
+  const line = (): string => progressLine(realClock.nowMs() - startMs, run.state, wanted);
   const { status } = output;
   const timer = setInterval(
     () => (status ? status(line()) : output.err(line())),

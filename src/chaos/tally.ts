@@ -8,9 +8,10 @@ export interface FaultRow {
   family: string;
   what: string;
   struck: number;
-  /** Of calls that no other fault struck, except where there are none. */
+  /** Of calls that no other fault struck and whose sound was judged. */
   outcomes: Partial<Record<Outcome, number>>;
-  longestUnexplainedMs: number;
+  /** Of the same calls; null where there are none. */
+  longestUnexplainedMs: number | null;
   allowedMs: number;
   overlong: number;
   unnamed: number;
@@ -103,16 +104,15 @@ function rowOf(fault: FaultName, verdicts: readonly Verdict[]): FaultRow | null 
   const all = verdicts.filter(({ faults }) => faults.includes(fault));
   if (all.length === 0) return null;
   const alone = all.filter(({ faults, soundJudged }) => faults.length === 1 && soundJudged);
-  const judged = alone.length > 0 ? alone : all;
   const outcomes: FaultRow['outcomes'] = {};
   for (const outcome of OUTCOMES) {
-    const count = judged.filter((one) => one.outcome === outcome).length;
+    const count = alone.filter((one) => one.outcome === outcome).length;
     if (count > 0) outcomes[outcome] = count;
   }
   const { family, what, silentMs } = faultKind(fault);
   return {
     ...{ fault, family, what, outcomes, struck: all.length, allowedMs: silentMs },
-    longestUnexplainedMs: Math.max(...judged.map(({ longestUnexplainedMs }) => longestUnexplainedMs)),
+    longestUnexplainedMs: alone.length === 0 ? null : Math.max(...alone.map((one) => one.longestUnexplainedMs)),
     overlong: all.filter(({ overlong }) => overlong).length,
     unnamed: all.filter(({ unnamed }) => unnamed).length,
     stuck: all.filter(({ stuck }) => stuck).length,

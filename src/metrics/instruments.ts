@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { ERROR_CODES } from '../errors.ts';
 import * as labels from './labels.ts';
+import { SPEND_KINDS } from './spend.ts';
 import { Tallies } from './tally.ts';
 
 const TURN_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10];
@@ -69,6 +70,25 @@ export function createInstruments(registry: Registry) {
         counter('sessions_swept_total', 'Sessions given up on because their sockets would not close.'),
       ),
       live: gauge('calls_live', 'Calls from admission until both sockets are gone.'),
+    },
+    spend: {
+      usd: fromZero(counter('spend_usd_total', 'Dollars by the price book, by what they were spent on.', 'kind'), {
+        kind: SPEND_KINDS,
+      }),
+      inputTokens: fromZero(
+        counter(
+          'input_tokens_total',
+          'Tokens that answers were sent, by whether the model had them in its cache.',
+          'cached',
+        ),
+        { cached: ['yes', 'no'] },
+      ),
+      unpriced: counter('unpriced_lines_total', 'Lines of bills for which no price is known.'),
+    },
+    journal: {
+      lag: gauge('journal_lag_seconds', 'Age of the oldest fact that is not in the database.'),
+      bytes: gauge('journal_bytes', 'What lies in the journal and is not in the database.'),
+      lost: gauge('facts_lost', 'Facts that could not be kept anywhere, since the start. Must be 0.'),
     },
     carrier: {
       in: tallies.each(messages, 'kind', labels.carrierKinds, { side: 'carrier', direction: 'in' }),

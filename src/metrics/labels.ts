@@ -29,6 +29,7 @@ const END_REASONS: Record<EndReason, boolean> = {
   caller_hung_up: false,
   caller_silent: true,
   max_duration: true,
+  budget_spent: false,
   drained: false,
   model_unreachable: false,
   model_refused: false,
@@ -54,6 +55,7 @@ const REFUSALS: Record<RefusalReason, true> = {
   caller_not_allowed: true,
   attestation_low: true,
   overloaded: true,
+  journal_full: true,
   model_circuit_open: true,
   model_throttled: true,
   calls_per_second: true,
@@ -61,6 +63,10 @@ const REFUSALS: Record<RefusalReason, true> = {
   caller_at_once: true,
   agent_full: true,
   full: true,
+  call_budget: true,
+  caller_budget: true,
+  agent_budget: true,
+  total_budget: true,
 };
 
 /** Why a call was not let in. */
@@ -70,7 +76,7 @@ export const rejections = new Words(Object.keys(REFUSALS));
 export const refusalKinds = words('webhook media');
 export const refusalReasons = words(`
   signature_missing signature_wrong account replayed too_many_fields bad_webhook too_large content_type
-  bad_request token_unknown token_foreign token_expired token_used caller_hung_up socket_lost protocol_violation
+  bad_request token_unknown token_foreign token_expired token_used socket_lost protocol_violation
   never_started stopped_reading
 `);
 

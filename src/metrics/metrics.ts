@@ -10,9 +10,11 @@ import type { CallFacts, FeedInput, Onlooker, OnlookerFactory } from '../call/fe
 import type { EndReason } from '../call/termination.ts';
 import type { Clock } from '../clock.ts';
 import { observeQuality, type QualityFigures } from './call-quality.ts';
+import type { LedgerLine } from '../ledger/line.ts';
 import { watchEventLoop, watchRecentLoop } from './event-loop.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import * as labels from './labels.ts';
+import { observeSpend } from './spend.ts';
 import { LatencyTracker, type TurnLatency } from './latency.ts';
 
 export interface MetricsOptions {
@@ -46,6 +48,10 @@ export interface Metrics {
   incomplete(file: string, why: string): void;
   /** A call is over and its quality is known. */
   judged(quality: QualityFigures): void;
+  /** A line of the bill of a call that is over. */
+  charged(line: LedgerLine): void;
+  /** How the way into the database is doing. */
+  kept(health: { lagMs: number; journalBytes: number; lost: number }): void;
   /** A session was given up on because its sockets would not go. */
   swept(): void;
   /** A thing of a call that is gone was found and closed, by its kind. */
@@ -90,6 +96,12 @@ export function createMetrics({ clock, version }: MetricsOptions): Metrics {
     rejected: (reason) => m.sessions.rejected.add(reason),
     incomplete: (file, why) => m.incomplete.inc({ file: labels.files.of(file), why: labels.incompleteBecause.of(why) }),
     judged: (quality) => observeQuality(quality, m),
+    charged: (line) => observeSpend(line, m.spend),
+    kept({ lagMs, journalBytes, lost }) {
+      m.journal.lag.set(lagMs / 1_000);
+      m.journal.bytes.set(journalBytes);
+      m.journal.lost.set(lost);
+    },
     swept() {
       m.sessions.swept.total += 1;
     },
@@ -191,7 +203,7 @@ function watchCall(facts: CallFacts, m: Instruments, clock: Clock): Onlooker {
       if (event.type === 'leg.audio') m.frames.in.total += 1;
       else if (event.type === 'session.closed') m.troubles.add('session_lost');
       else if (event.type === 'session.delayed') m.troubles.add('session_delayed');
-      else if (event.type === 'leg.closed' && event.cause === 'socket_lost') m.troubles.add('leg_lost');
+      else if (isLegLost(event)) m.troubles.add('leg_lost');
       else if (event.type === 'session.noticed') (event.benign ? m.errors.benign : m.errors.model).add(event.code);
       for (const effect of effects) caused(effect, event);
     },
@@ -219,6 +231,10 @@ function observeTurn(latency: TurnLatency, { turn }: Instruments): void {
   if (latency.carrierMs !== null) turn.carrier.observe(latency.carrierMs / 1_000);
   if (latency.voiceToVoiceMs !== null) turn.voiceToVoice.observe(latency.voiceToVoiceMs / 1_000);
 }
+
+/** The media went, by nobody's will: the caller may be brought back. */
+const isLegLost = (event: CallEvent): boolean =>
+  event.type === 'leg.closed' && (event.cause === 'socket_lost' || event.cause === 'stopped_reading');
 
 /** Three digits of HTTP, or `other`. */
 const statusOf = (status: number): string =>

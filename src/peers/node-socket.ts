@@ -37,6 +37,8 @@ const NOBODY = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK']);
 /** TwiML has at most 64 KiB; nothing else is passed on. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
+const GATEWAY_TIMEOUT = 'HTTP/1.1 504 Gateway Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
 /** Asks the process behind a socket. Never rejects. */
 export function askNode(socketPath: string, question: Question, withinMs: number): Promise<NodeAnswer | NodeFailure> {
   const { promise, resolve } = Promise.withResolvers<NodeAnswer | NodeFailure>();
@@ -82,13 +84,15 @@ export interface Splice {
 
 /**
  * Joins an upgrade request, as Node gave it, to the process behind a socket: that process sees the very request and is the
- * one to accept or refuse it. Null when nobody listens there; the connection is then untouched.
+ * one to accept or refuse it, in time; else the connection is answered here, and closed. Null when nobody listens there; it is
+ * then untouched.
  */
 export function spliceUpgrade(
   socketPath: string,
   request: IncomingMessage,
   carrier: Duplex,
   head: Buffer,
+  answerWithinMs: number,
 ): Promise<Splice | null> {
   const { promise, resolve } = Promise.withResolvers<Splice | null>();
   const node = connect(socketPath);
@@ -107,6 +111,14 @@ export function spliceUpgrade(
       }),
     ).then(() => {});
     for (const end of ends) end.once('close', cut);
+    // It listens, but may stand still: the kernel takes connections for it all the same.
+    const late = setTimeout(() => {
+      node.unpipe(carrier);
+      carrier.end(GATEWAY_TIMEOUT, cut);
+    }, answerWithinMs);
+    for (const sign of ['data', 'close']) node.once(sign, () => clearTimeout(late));
+    // Gone before there was anybody to hear of it.
+    if (carrier.destroyed) cut();
     node.write(printRequest(request));
     if (head.length > 0) node.write(head);
     // Each side's end is the other's; a close frame on its way is not cut off.

@@ -17,6 +17,8 @@ export interface NodeFacts {
   host: string;
   port: number;
   publicUrl: string;
+  /** Says whether two processes check signatures with the same token, and nothing else of it. */
+  tokenMark: string;
   /** It listens, and lets new calls in. */
   taking: boolean;
 }

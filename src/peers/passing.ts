@@ -14,28 +14,31 @@ export type Passed = PassedWebhook | 'media';
 export interface PassingOptions {
   nodes: Nodes;
   clock: Clock;
-  /** The origin of this process: only a peer of the same can check what was signed for it. */
+  /** Origin and token of this process: only a peer of the same can check what was signed for it. */
   publicUrl: string;
+  tokenMark: string;
   /** The process that let a call in, perhaps this one; null: nobody has. */
   ownerOf(carrier: string, carrierCallId: string): Promise<string | null>;
   draining(): boolean;
   passed(what: Passed): void;
-  /**
-   * How long a peer may take, default 2,000 ms: half of what the carrier waits by our own retry rule (`rt=4000`), so that
-   * its retry finds us free.
-   */
+  /** How long a peer may take; for tests. */
   answerWithinMs?: number;
 }
 
+/** Half of what the carrier waits for a webhook by our own retry rule (`rt=4000`), so that its retry finds us free. */
+const ANSWER_WITHIN_MS = 2_000;
 const GATEWAY_TIMEOUT = 504;
 
 export class Passing implements Peers {
   readonly #options: PassingOptions;
+  readonly #answerWithinMs: number;
   readonly #splices = new Set<Splice>();
+  #closed = false;
   #alone: (() => void) | null = null;
 
   constructor(options: PassingOptions) {
     this.#options = options;
+    this.#answerWithinMs = options.answerWithinMs ?? ANSWER_WITHIN_MS;
   }
 
   /** Media connections that run through this process to another. */
@@ -62,8 +65,9 @@ export class Passing implements Peers {
   async handOver(token: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
     const path = this.#options.nodes.socketOf(token.slice(0, Math.max(0, token.indexOf('.'))));
     if (path === null) return false;
-    const splice = await spliceUpgrade(path, request, socket, head);
+    const splice = await spliceUpgrade(path, request, socket, head, this.#answerWithinMs);
     if (splice === null) return false;
+    if (this.#closed) splice.cut();
     this.#options.passed('media');
     this.#splices.add(splice);
     void splice.closed.then(() => {
@@ -78,12 +82,18 @@ export class Passing implements Peers {
     if (this.#splices.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#alone = resolve;
-    const cancel = this.#options.clock.at(untilMs, () => this.cutAll());
+    const cancel = this.#options.clock.at(untilMs, () => this.#cutAll());
     await promise;
     cancel();
   }
 
-  cutAll(): void {
+  /** The process ends: nothing runs through it from now. */
+  close(): void {
+    this.#closed = true;
+    this.#cutAll();
+  }
+
+  #cutAll(): void {
     for (const splice of this.#splices) splice.cut();
   }
 
@@ -97,9 +107,9 @@ export class Passing implements Peers {
   }
 
   async #toOneThatTakes(request: PassedRequest): Promise<PassedAnswer | null> {
-    const { nodes, publicUrl } = this.#options;
-    for (const { node, taking, publicUrl: origin } of await nodes.others()) {
-      if (!taking || origin !== publicUrl) continue;
+    const { nodes, publicUrl, tokenMark } = this.#options;
+    for (const { node, taking, ...other } of await nodes.others()) {
+      if (!taking || other.publicUrl !== publicUrl || other.tokenMark !== tokenMark) continue;
       const answer = await this.#ask(node, request);
       if (typeof answer !== 'string' && answer.status === 200) return this.#passed('voice', answer);
     }
@@ -112,9 +122,8 @@ export class Passing implements Peers {
   }
 
   async #ask(node: string, { path, headers, body }: PassedRequest): Promise<NodeAnswer | NodeFailure> {
-    const { nodes, answerWithinMs = 2_000 } = this.#options;
-    const socketPath = nodes.socketOf(node);
+    const socketPath = this.#options.nodes.socketOf(node);
     if (socketPath === null) return 'gone';
-    return askNode(socketPath, { method: 'POST', path, headers, body }, answerWithinMs);
+    return askNode(socketPath, { method: 'POST', path, headers, body }, this.#answerWithinMs);
   }
 }

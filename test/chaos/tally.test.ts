@@ -1,6 +1,6 @@
 // The tables of chaos: from verdicts to rows, and what makes a run a bad one.
 import { expect, test } from 'vitest';
-import { pageWith, reportLines, sectionOf } from '../../src/chaos/chaos-page.ts';
+import { pageWith, progressLine, reportLines, sectionOf } from '../../src/chaos/chaos-page.ts';
 import { judge, type Verdict } from '../../src/chaos/judge.ts';
 import { isGood, tally } from '../../src/chaos/tally.ts';
 import { aCall, CLIPS } from './a-call.ts';
@@ -31,7 +31,32 @@ test('a fault’s row tells of the calls that it struck alone, and counts every 
     ...{ overlong: 0, unnamed: 0, stuck: 0, hurt: 0 },
   });
   // No call had it alone.
-  expect(rows[1]).toMatchObject({ struck: 1, outcomes: { unnoticed: 1 }, longestUnexplainedMs: 3_000 });
+  expect(rows[1]).toMatchObject({ struck: 1, outcomes: {}, longestUnexplainedMs: null });
+});
+
+test('what no call that a fault struck alone can tell is left open: a silence of another fault is not laid to it', () => {
+  const report = reportOf([
+    verdictOf({ number: 1, faults: ['mute', 'stolen_cpu'] }, { longestUnexplainedMs: 3_000 }),
+    verdictOf({ number: 2, faults: ['stall'] }, { longestUnexplainedMs: 3_000, soundJudged: false }),
+  ]);
+  const lines = reportLines(report, 200);
+  for (const fault of ['stolen_cpu', 'stall'])
+    expect(lines.find((line) => line.startsWith(fault))).toMatch(/ 1 +- +- +0 +0 +0 +0$/);
+});
+
+test.each([
+  [3, '2 faults struck 1 call in 60 s (seed 6; 1 more found no moment)'],
+  [2, '2 faults struck 1 call in 60 s (seed 6)'],
+])('of %d planned faults, two struck', (planned, line) => {
+  const plans = Array.from({ length: planned }, () => 'mute' as const);
+  const report = reportOf([verdictOf({ number: 1, faults: ['mute', 'stolen_cpu'] }, { planned: plans })]);
+  expect(reportLines(report, 200)).toContain(line);
+});
+
+test('a run tells how far it is, also past what was wanted, and without a number where only some calls are placed', () => {
+  const state = { up: 1, done: 12, struck: 39, violations: 0 };
+  expect(progressLine(61_000, state, 30)).toMatch(/1 call up, 12 done, 39 faults struck \(30 wanted\), 0 violations$/);
+  expect(progressLine(61_000, state, null)).toMatch(/1 call up, 12 done, 39 faults struck, 0 violations$/);
 });
 
 test('what must not be is counted in the row, also where two faults struck', () => {

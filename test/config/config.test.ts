@@ -27,15 +27,22 @@ test('an empty environment gives the documented defaults', () => {
     twilioApiBaseUrl: 'https://api.twilio.com',
     openaiApiKey: null,
     openaiBaseUrl: 'https://api.openai.com/v1',
+    openaiAdminKey: null,
+    openaiAdminBaseUrl: null,
+    openaiProjectId: null,
     openaiRealtimeModel: null,
     agentsDir: 'agents',
+    pricesDir: 'prices',
     dataDir: 'data',
+    databaseUrl: null,
     maxConcurrentCalls: 100,
     maxCallsPerSecond: 50,
     maxLoopDelayMs: 250,
+    maxNanoUsdPerDay: null,
     maxCallMs: 3_300_000,
     idleTimeoutMs: 15_000,
     drainMs: 300_000,
+    adminToken: null,
     logLevel: 'info',
     warnings: [],
   });
@@ -51,15 +58,22 @@ test('reads every key, and seconds become milliseconds', () => {
     TWILIO_API_BASE_URL: 'http://127.0.0.1:9/twilio/',
     OPENAI_API_KEY: 'sk-test',
     OPENAI_BASE_URL: 'http://127.0.0.1:9/v1/',
+    OPENAI_ADMIN_KEY: 'sk-admin-test',
+    OPENAI_ADMIN_BASE_URL: 'https://reports.example.com/v1/',
+    OPENAI_PROJECT_ID: 'proj_abc123',
     OPENAI_REALTIME_MODEL: 'gpt-realtime-2.1-mini',
     AGENTS_DIR: '/etc/trunkline/agents',
+    PRICES_DIR: '/etc/trunkline/prices',
     DATA_DIR: '/var/lib/trunkline',
+    DATABASE_URL: 'postgres://trunkline:pw@db.example.com/calls',
     MAX_CONCURRENT_CALLS: '7',
     MAX_CALLS_PER_SECOND: '3',
     MAX_LOOP_DELAY_MS: '0',
+    MAX_USD_PER_DAY: '12.50',
     MAX_CALL_SECONDS: '14400',
     IDLE_TIMEOUT_SECONDS: ' 5 ',
     DRAIN_SECONDS: '0',
+    ADMIN_TOKEN: 'sixteen-or-more!',
     LOG_LEVEL: 'debug',
   });
   expect(config).toEqual({
@@ -71,15 +85,22 @@ test('reads every key, and seconds become milliseconds', () => {
     twilioApiBaseUrl: 'http://127.0.0.1:9/twilio',
     openaiApiKey: 'sk-test',
     openaiBaseUrl: 'http://127.0.0.1:9/v1',
+    openaiAdminKey: 'sk-admin-test',
+    openaiAdminBaseUrl: 'https://reports.example.com/v1',
+    openaiProjectId: 'proj_abc123',
     openaiRealtimeModel: 'gpt-realtime-2.1-mini',
     agentsDir: '/etc/trunkline/agents',
+    pricesDir: '/etc/trunkline/prices',
     dataDir: '/var/lib/trunkline',
+    databaseUrl: 'postgres://trunkline:pw@db.example.com/calls',
     maxConcurrentCalls: 7,
     maxCallsPerSecond: 3,
     maxLoopDelayMs: 0,
+    maxNanoUsdPerDay: 12_500_000_000,
     maxCallMs: 14_400_000,
     idleTimeoutMs: 5000,
     drainMs: 0,
+    adminToken: 'sixteen-or-more!',
     logLevel: 'debug',
     warnings: [],
   });
@@ -130,12 +151,20 @@ test.each([
   ['TWILIO_API_BASE_URL', 'https://me@api.twilio.com'],
   ['OPENAI_BASE_URL', 'api.openai.com/v1'],
   ['OPENAI_BASE_URL', 'https://api.openai.com/v1?api-version=1'],
+  ['OPENAI_ADMIN_BASE_URL', 'http://api.openai.com/v1'],
+  ['OPENAI_PROJECT_ID', 'my project'],
   ['OPENAI_REALTIME_MODEL', 'a model'],
   ['MAX_CONCURRENT_CALLS', '0'],
   ['MAX_CALLS_PER_SECOND', '0'],
   ['MAX_LOOP_DELAY_MS', '0.5'],
+  ['MAX_USD_PER_DAY', '0'],
+  ['MAX_USD_PER_DAY', '$5'],
+  ['DATABASE_URL', 'mysql://host/calls'],
+  ['DATABASE_URL', 'postgres://host'],
   ['IDLE_TIMEOUT_SECONDS', '601'],
   ['DRAIN_SECONDS', 'soon'],
+  ['ADMIN_TOKEN', 'fifteen-or-less'],
+  ['ADMIN_TOKEN', 'sixteen and spaces'],
 ])('%s=%s is refused', (name, value) => {
   expect(refusal({ [name]: value })).toContain(`  ${name}: expected `);
 });
@@ -145,10 +174,16 @@ test.each(['http://localhost:3000', 'http://127.0.0.1:3000', 'http://[::1]:3000'
 });
 
 test('secrets are never shown', () => {
-  const text = refusal({ TWILIO_AUTH_TOKEN: 'blue whale', OPENAI_API_KEY: 'sk-green tea', PORT: 'sk-abcdef' });
+  const text = refusal({
+    TWILIO_AUTH_TOKEN: 'blue whale',
+    OPENAI_API_KEY: 'sk-green tea',
+    PORT: 'sk-abcdef',
+    ADMIN_TOKEN: 'red fox',
+    OPENAI_ADMIN_KEY: 'sk-grey owl',
+  });
   expect(text).toContain('TWILIO_AUTH_TOKEN: expected the auth token');
   expect(text).toContain('OPENAI_API_KEY: expected an API key');
-  expect(text).not.toMatch(/blue|whale|green|tea|abcdef/);
+  expect(text).not.toMatch(/blue|whale|green|tea|abcdef|red|fox|grey|owl/);
   expect(refusal({ PUBLIC_URL: 'https://me:pass@calls.example.com' })).not.toContain('pass@');
 });
 
@@ -161,6 +196,25 @@ test('a misspelt key stops the boot, because what it was to set is not set', () 
   ]);
   expect(refusal({ OPENAI_API_KYE: 'x' })).toContain('did you mean OPENAI_API_KEY?');
   expect(refusal({ TRUNKLINE_PUBLIC_URL: 'https://x.example' })).toContain('did you mean PUBLIC_URL?');
+});
+
+test.each([
+  ['drain_seconds', 'DRAIN_SECONDS'],
+  ['Openai_Api_Key', 'OPENAI_API_KEY'],
+  ['twilio_auth_tokn', 'TWILIO_AUTH_TOKEN'],
+  ['log_level', 'LOG_LEVEL'],
+  ['DRAIN_SECS', 'DRAIN_SECONDS'],
+  ['MAX_CALL_SEC', 'MAX_CALL_SECONDS'],
+  ['idle_timeout_secs', 'IDLE_TIMEOUT_SECONDS'],
+])('%s can only have meant %s', (name, meant) => {
+  expect(refusal({ [name]: 'x' })).toContain(`  ${name}: no such key; did you mean ${meant}?`);
+});
+
+test('small `port` and `host` may be of another program: a warning', () => {
+  expect(readConfig({ port: '1', host: 'a' }).warnings).toEqual([
+    'port: no such key; did you mean PORT?',
+    'host: no such key; did you mean HOST?',
+  ]);
 });
 
 test('a near miss beside the key itself is only a warning', () => {
@@ -177,12 +231,13 @@ test('what shells, Kubernetes and other programs set is not mistaken for a key',
     HOME: '/root',
     PATH: '/bin',
     HOSTNAME: 'pod',
+    http_proxy: 'http://proxy:3128',
+    npm_config_loglevel: 'warn',
     TRUNKLINE_SERVICE_HOST: '10.0.0.1',
     TRUNKLINE_PORT: 'tcp://10.0.0.1:3000',
     TRUNKLINE_PORT_3000_TCP_ADDR: '10.0.0.1',
-    DATABASE_URL: 'postgres://x',
+    DATABASE_URL: 'postgres://x/y',
     REDIS_URL: 'redis://x',
-    ADMIN_TOKEN: 'x',
     TWILIO_API_BASE_URL: 'https://x',
     OPENAI_ORG_ID: 'x',
   };

@@ -188,17 +188,30 @@ function expectBill(record: CallRecord, session: SimulatedSession): void {
   const { lines } = record.cost;
   for (const { id, usage } of session.responses) {
     const line = lines.find(({ source }) => source === id);
-    expect(line).toMatchObject({ what: 'answer', state: 'metered' });
-    const quantities = line?.quantities as { audio: { out: number }; text: { out: number } };
-    expect(quantities.audio.out).toBe(usage?.output_token_details.audio_tokens);
-    expect(quantities.text.out).toBe(usage?.output_token_details.text_tokens);
+    const { input_token_details: input, output_token_details: output } = usage as NonNullable<typeof usage>;
+    const count = (kind: 'text' | 'audio') => {
+      const cached = input.cached_tokens_details[`${kind}_tokens`];
+      return { fresh: input[`${kind}_tokens`] - cached, cached, out: output[`${kind}_tokens`] };
+    };
+    expect(line).toMatchObject({
+      what: 'answer',
+      state: 'metered',
+      doubt: null,
+      quantities: { text: count('text'), audio: count('audio'), image: { fresh: 0, cached: 0, out: 0 } },
+    });
   }
+  // Nothing beside them: what the bill says was used is what the model says it was.
+  const answers = lines.flatMap(({ what, quantities: q }) => (what === 'answer' && q.unit === 'tokens' ? [q] : []));
+  const tokens = answers
+    .flatMap(({ text, audio, image }) => [text, audio, image])
+    .reduce((sum, { fresh, cached, out }) => sum + fresh + cached + out, 0);
+  expect(tokens).toBe(session.responses.reduce((sum, { usage }) => sum + (usage?.total_tokens ?? 0), 0));
   const callerItems = session.items.filter(({ role }) => role === 'user').map(({ id }) => id);
   expect(lines.filter(({ what }) => what === 'transcription').map(({ source }) => source)).toEqual(callerItems);
   const carrier = lines.filter(({ what }) => what === 'leg' || what === 'media_stream');
-  expect(carrier.map(({ what, model, state }) => [what, model, state])).toEqual([
-    ['leg', 'twilio/inbound_local', 'estimated'],
+  expect(carrier.map(({ what, product, state }) => [what, product, state])).toEqual([
     ['media_stream', 'twilio/media_stream', 'estimated'],
+    ['leg', 'twilio/inbound_local', 'estimated'],
   ]);
   expect(new Set(lines.map(({ source, what }) => `${what} ${source}`)).size).toBe(lines.length);
   expect(record.cost.unpricedLines).toBe(0);

@@ -57,7 +57,7 @@ describe.concurrent('a process that is told to stop', () => {
 
         const probe = await fetch(`${origin}/readyz`);
         expect(probe.status).toBe(503);
-        expect(await probe.json()).toEqual({ status: 'draining', live: 1 });
+        expect(await probe.json()).toEqual({ status: 'draining', live: 1, database: 'ok' });
         expect((await fetch(`${origin}/healthz`)).status).toBe(200);
         const refused = await callProcess(origin).ended;
         expect(refused).toMatchObject({ callStatus: 'busy', verbs: [{ name: 'Reject' }] });
@@ -170,23 +170,6 @@ describe.concurrent('a process that is told to stop', () => {
       expect(await within(3_000, 'the end of the process', server.exit)).toBe(0);
     }),
   );
-
-  test('stops at once when told twice', { timeout: 20_000 }, () =>
-    withProcesses(
-      async (start) => {
-        const server = start();
-        const live = callProcess(await server.ready());
-        await live.once('firstAudio');
-        server.signal('SIGTERM');
-        await server.line('draining');
-        server.signal('SIGTERM');
-        expect(await within(3_000, 'the end of the process', server.exit)).toBe(1);
-        live.hangUp();
-        await live.ended;
-      },
-      { script },
-    ),
-  );
 });
 
 describe.concurrent('a process that cannot start', () => {
@@ -222,6 +205,20 @@ describe.concurrent('a process that cannot start', () => {
         expect(lines).toEqual([expect.stringMatching(/^the data folder \S+ cannot be written .*DATA_DIR/)]);
         expect(lines[0]).toContain(path);
       }
+    }),
+  );
+
+  test('names the part of its data folder that cannot be written', { timeout: 30_000 }, () =>
+    withProcesses(async (start) => {
+      const folders = ['calls', 'entries', 'nodes', 'journal'];
+      const refusals = folders.map(async (name) => {
+        const data = await mkdtemp(join(root, 'data-'));
+        await writeFile(join(data, name), 'not a folder');
+        const lines = await expectRefusal(start({ DATA_DIR: data }));
+        expect(lines).toEqual([expect.stringMatching(/^the data folder \S+ cannot be written \(ENOTDIR\).*DATA_DIR/)]);
+        expect(lines[0]).toContain(join(data, name));
+      });
+      await Promise.all(refusals);
     }),
   );
 

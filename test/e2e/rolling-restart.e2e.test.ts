@@ -210,6 +210,26 @@ describe.skipIf(process.platform !== 'linux')('a process that takes the place of
       expect(other.stderr).toMatch(/^cannot listen on 127.0.0.1:\d+ \(EADDRINUSE\)/);
     }),
   );
+
+  test('is refused the port by a process with another token, or with one of its own', { timeout: 30_000 }, () =>
+    withProcesses(async (start) => {
+      const { env } = await sharedPort();
+      const old = start(env);
+      await old.ready();
+      for (const token of ['another-token-0123456789', '']) {
+        const other = start({ ...env, TWILIO_AUTH_TOKEN: token });
+        expect(await within(10_000, 'the end of the process', other.exit)).toBe(1);
+        expect(other.stderr).toMatch(
+          /^cannot listen on 127.0.0.1:\d+: another Trunkline with another TWILIO_AUTH_TOKEN has it; .*PORT/,
+        );
+        expect(other.stderr).not.toMatch(/another-token|\n\s+at /);
+      }
+      const same = start(env);
+      expect(await same.line('shares the port with another process')).toMatchObject({ level: 'info' });
+      await same.ready();
+      expect(old.lines.filter(({ msg }) => msg === 'shares the port with another process')).toEqual([]);
+    }),
+  );
 });
 
 test('a process whose data folder has too long a path for a socket works alone, and says so', { timeout: 20_000 }, () =>

@@ -244,6 +244,13 @@ test('the quality of ended calls is counted, by what it lost', async () => {
   expect(await valueOf(metrics, 'frames_total{path="late"}')).toBe(4);
 });
 
+test('media that went by nobody’s will is counted, whichever way it was found', async () => {
+  const { metrics, call } = server();
+  const causes = ['socket_lost', 'stopped_reading', 'caller_hung_up', 'closed_by_us'] as const;
+  for (const cause of causes) call().story.at(300, { type: 'leg.closed', cause, detail: '' });
+  expect(await valueOf(metrics, 'troubles_total{what="leg_lost"}')).toBe(2);
+});
+
 test('what was ignored, and files that are not whole, are counted by name', async () => {
   const { metrics, call } = server();
   const { story } = call();

@@ -14,6 +14,7 @@ const ME = 'aaaaaaaaaaaa';
 const OTHER = 'bbbbbbbbbbbb';
 const THIRD = 'cccccccccccc';
 const PUBLIC_URL = 'https://calls.example.com';
+const TOKEN_MARK = '0123456789ab';
 const REQUEST: PassedRequest = {
   path: '/voice?x=1',
   headers: { 'x-twilio-signature': 'signed', 'content-type': 'application/x-www-form-urlencoded', connection: 'close' },
@@ -58,6 +59,7 @@ async function passing(dataDir: string, part: Partial<PassingOptions> = {}) {
     nodes,
     clock: realClock,
     publicUrl: PUBLIC_URL,
+    tokenMark: TOKEN_MARK,
     ownerOf: async () => null,
     draining: () => false,
     passed: (what) => passed.push(what),
@@ -102,21 +104,31 @@ test('a living process that says nothing: its call is not let in twice, all else
   expect(await of.passOn('next', 'twilio', 'CA1', REQUEST)).toBeNull();
 });
 
-test('a new call that comes while this process drains goes to one that takes calls under the same origin', async () => {
+test('a new call that comes while this process drains goes to one that takes calls under the same origin and token', async () => {
   const dataDir = await folder();
-  await node(dataDir, OTHER, says(OTHER, { taking: false, publicUrl: PUBLIC_URL }));
+  await node(dataDir, OTHER, says(OTHER, { taking: false, publicUrl: PUBLIC_URL, tokenMark: TOKEN_MARK }));
   const { of } = await passing(dataDir, { draining: () => true });
   expect(await of.passOn('voice', 'twilio', 'CA1', REQUEST)).toBeNull();
-  await node(dataDir, 'dddddddddddd', says('dddddddddddd', { taking: true, publicUrl: 'https://other.example.com' }));
+  await node(
+    dataDir,
+    'dddddddddddd',
+    says('dddddddddddd', { taking: true, publicUrl: 'https://other.example.com', tokenMark: TOKEN_MARK }),
+  );
   expect(await of.passOn('voice', 'twilio', 'CA1', REQUEST)).toBeNull();
-  await node(dataDir, THIRD, says(THIRD, { taking: true, publicUrl: PUBLIC_URL }));
+  await node(
+    dataDir,
+    'eeeeeeeeeeee',
+    says('eeeeeeeeeeee', { taking: true, publicUrl: PUBLIC_URL, tokenMark: 'of another token' }),
+  );
+  expect(await of.passOn('voice', 'twilio', 'CA1', REQUEST)).toBeNull();
+  await node(dataDir, THIRD, says(THIRD, { taking: true, publicUrl: PUBLIC_URL, tokenMark: TOKEN_MARK }));
   expect(await of.passOn('voice', 'twilio', 'CA1', REQUEST)).toMatchObject({ body: `<${THIRD}/>` });
   expect(await of.passOn('next', 'twilio', 'CA1', REQUEST)).toBeNull();
 });
 
 test('a repeated webhook of a call of its own is answered by a process that drains', async () => {
   const dataDir = await folder();
-  await node(dataDir, OTHER, says(OTHER, { taking: true, publicUrl: PUBLIC_URL }));
+  await node(dataDir, OTHER, says(OTHER, { taking: true, publicUrl: PUBLIC_URL, tokenMark: TOKEN_MARK }));
   const { of, passed } = await passing(dataDir, { draining: () => true, ownerOf: async () => ME });
   expect(await of.passOn('voice', 'twilio', 'CA1', REQUEST)).toBeNull();
   expect(passed).toEqual([]);

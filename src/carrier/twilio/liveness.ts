@@ -26,26 +26,30 @@ export function watchLiveness({ clock, heardAtMs, marksWaitMs, ping, dead }: Liv
   let cancel: Cancel;
 
   const lookAt = (atMs: number): void => {
-    cancel = clock.at(atMs, look);
+    cancel = clock.at(atMs, () => look(false));
   };
 
-  function look(): void {
+  /** @param sure what lay ready when the time was over has been read */
+  function look(sure: boolean): void {
     const nowMs = clock.nowMs();
     const heardMs = heardAtMs();
     if (nowMs < heardMs + SILENT_MS) {
       const marksMs = marksWaitMs();
       // A mark that goes out later is due later still.
       if (marksMs < MARK_WITHIN_MS) return lookAt(Math.min(heardMs + SILENT_MS, nowMs + MARK_WITHIN_MS - marksMs));
-      return dead('stopped_reading', `no mark came back for ${MARK_WITHIN_MS} ms`);
-    }
-    if (pingedAtMs <= heardMs) {
+      if (sure) return dead('stopped_reading', `no mark came back for ${MARK_WITHIN_MS} ms`);
+    } else if (pingedAtMs <= heardMs) {
       pingedAtMs = nowMs;
       ping();
       return lookAt(nowMs + PONG_WITHIN_MS);
+    } else if (nowMs < pingedAtMs + PONG_WITHIN_MS) {
+      // The timer may come early by the rounding of a millisecond.
+      return lookAt(pingedAtMs + PONG_WITHIN_MS);
+    } else if (sure) {
+      return dead('socket_lost', `nothing came for ${Math.round(nowMs - heardMs)} ms, not even a pong`);
     }
-    // The timer may come early by the rounding of a millisecond.
-    if (nowMs < pingedAtMs + PONG_WITHIN_MS) return lookAt(pingedAtMs + PONG_WITHIN_MS);
-    dead('socket_lost', `nothing came for ${Math.round(nowMs - heardMs)} ms, not even a pong`);
+    // After a process that stood still the answer lies ready, and is heard of before the next turn's timers.
+    cancel = clock.at(nowMs, () => look(true));
   }
 
   lookAt(heardAtMs() + SILENT_MS);

@@ -69,6 +69,31 @@ test('one whose marks do not come back has stopped reading, however much it send
   expect(clock.pending).toBe(0);
 });
 
+test('what lies ready when the process goes on after it stood still is heard before anything is judged', () => {
+  const pong = watched();
+  pong.clock.advance(1_500);
+  // Behind the timer that looks, as a socket is read in each turn of the event loop.
+  pong.clock.at(3_000, () => {
+    pong.socket.heardAtMs = 3_000;
+  });
+  pong.clock.advance(1_500);
+  expect(pong.socket).toMatchObject({ pings: [1_500], dead: [] });
+  expect(pong.clock.pending).toBe(1);
+
+  const mark = watched();
+  const speaks = (): void => void (mark.socket.heardAtMs = mark.clock.nowMs());
+  for (const ms of [1_000, 2_000]) mark.clock.at(ms, speaks);
+  mark.clock.advance(2_400);
+  mark.socket.marksWaitMs = 2_600;
+  mark.clock.at(2_500, speaks);
+  mark.clock.at(2_500, () => {
+    mark.socket.marksWaitMs = 0;
+  });
+  mark.clock.advance(200);
+  expect(mark.socket.dead).toEqual([]);
+  expect(mark.clock.pending).toBe(1);
+});
+
 test('cancelled, it looks no more', () => {
   const { clock, socket, cancel } = watched();
   cancel();
