@@ -3,9 +3,15 @@
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/log.ts';
 import { startServer } from '../src/server.ts';
+import { noStore } from './no-store.ts';
 
 const config = readConfig(process.env);
-const server = await startServer({ config, log: createLogger({ level: 'silent' }), standingOnlookers: false });
+const server = await startServer({
+  config,
+  log: createLogger({ level: 'silent' }),
+  standingOnlookers: 'none',
+  openStore: noStore,
+});
 process.once('SIGTERM', () => {
   void server
     .drain(config.drainMs)

@@ -22,7 +22,8 @@ export const USAGE = `npm run bench -- [options]
   --calls N          calls at once (100; short 20)
   --seconds N        length of each measured window (20; short 4)
   --rounds N         rounds, of which the median is told (3)
-  --subjects a,b     only these: relay, trunkline, trunkline-bare, openai-agents, twilio-realtime-agents
+  --subjects a,b     only these: relay, trunkline, trunkline-bare, trunkline-without-books, openai-agents,
+                     twilio-realtime-agents
   --tls on|off|both  TLS to the model (both; short on)
   --no-sweep         without the search for the rated capacity
   --out DIR          write bench.json, plots and performance.md there

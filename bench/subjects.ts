@@ -65,6 +65,19 @@ export const bareTrunkline: SubjectSpec = {
   metrics: false,
 };
 
+/** The product without record, ledger, journal and database; only measured when it is asked for. */
+export const withoutBooks: SubjectSpec = {
+  ...trunkline,
+  name: 'trunkline-without-books',
+  note: 'Trunkline with everything on but record, ledger, journal and database (bench/without-books.ts)',
+  start: (setting) => ({
+    command: process.execPath,
+    args: [SEMI_SPACE, join(ROOT, 'bench', 'without-books.ts')],
+    env: trunklineEnvironment(setting),
+    cwd: setting.dataDir,
+  }),
+};
+
 /** The flag of `npm start`, for every process of ours that is compared with it. */
 const SEMI_SPACE = '--max-semi-space-size=16';
 
@@ -73,7 +86,7 @@ interface Neighbours {
   neighbourSubjects(notice: (text: string) => void): Promise<SubjectSpec[]>;
 }
 
-const OURS: readonly SubjectSpec[] = [relay, trunkline, bareTrunkline];
+const OURS: readonly SubjectSpec[] = [relay, trunkline, bareTrunkline, withoutBooks];
 
 /**
  * The subjects of these names, the floor first; without names all that can be had. Neighbours are installed only where one
@@ -92,7 +105,7 @@ export async function chosenSubjects(
     throw new Error(
       `--subjects: there is no ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`,
     );
-  return all.filter(({ name }) => names?.includes(name) ?? true);
+  return all.filter(({ name }) => names?.includes(name) ?? name !== withoutBooks.name);
 }
 
 async function loadNeighbours(notice: (text: string) => void): Promise<SubjectSpec[]> {

@@ -52,8 +52,11 @@ export interface ServerOptions {
   agents?: readonly Agent[];
   /** More onlookers on every call, e.g. the demo's captions. */
   onlookers?: readonly OnlookerFactory[];
-  /** False: no tape, recording, record or metrics of any call, so that the bench can tell what they cost. Default true. */
-  standingOnlookers?: boolean;
+  /**
+   * Who looks on at every call, so that the bench can tell what that costs: all (the default), all but the record with its
+   * ledger and facts, or nobody (no tape, recording, record or metrics).
+   */
+  standingOnlookers?: 'all' | 'all_but_books' | 'none';
   /** How the embedded simulator behaves, where it answers. */
   simulator?: SimulatorOptions;
   /** p99 of the event loop's delay of late, in milliseconds. Default: as it is measured. */
@@ -170,6 +173,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
   const runners = new Map<Agent, ToolRunner>(
     agents.map((agent) => [agent, createToolRunner(agent.tools, { clock, deadlineMs: agent.limits.toolMs })]),
   );
+  const looksOn = options.standingOnlookers ?? 'all';
   const standing: OnlookerFactory[] = [
     troubleLog({ log }),
     tapeRecorder({ dataDir: config.dataDir, log, incomplete: (why) => metrics.incomplete('tape', why) }),
@@ -178,7 +182,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
       log,
       incomplete: () => metrics.incomplete('recording', 'failed'),
     }),
-    recorder.onlooker,
+    ...(looksOn === 'all' ? [recorder.onlooker] : []),
     metrics.onlooker,
   ];
   const calls = new Calls({
@@ -209,7 +213,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
             counters: metrics.counters,
           })
         : null,
-    onlookers: [...((options.standingOnlookers ?? true) ? standing : []), ...(options.onlookers ?? [])],
+    onlookers: [...(looksOn === 'none' ? [] : standing), ...(options.onlookers ?? [])],
     watch: {
       admitted: ({ opening, agent }) => callLogger(log, opening.callId).info({ agent: agent.name }, 'call admitted'),
       refused: (reason) => {
