@@ -21,6 +21,7 @@ const PARTS = [
   'long-call',
   'soak',
   'chaos',
+  'crash',
   'recorded-calls',
 ];
 /** Longer than any part takes; one that hangs must not hang the pipeline. */

@@ -88,6 +88,10 @@ export function createInstruments(registry: Registry) {
     journal: {
       lag: gauge('journal_lag_seconds', 'Age of the oldest fact that is not in the database.'),
       bytes: gauge('journal_bytes', 'What lies in the journal and is not in the database.'),
+      aside: gauge(
+        'facts_aside',
+        'Facts that could not be read or stored and lie in journal/<process>.bad. Must be 0.',
+      ),
       lost: gauge('facts_lost', 'Facts that could not be kept anywhere, since the start. Must be 0.'),
     },
     carrier: {

@@ -51,7 +51,7 @@ export interface Metrics {
   /** A line of the bill of a call that is over. */
   charged(line: LedgerLine): void;
   /** How the way into the database is doing. */
-  kept(health: { lagMs: number; journalBytes: number; lost: number }): void;
+  kept(health: { lagMs: number; journalBytes: number; lost: number; aside: number }): void;
   /** A session was given up on because its sockets would not go. */
   swept(): void;
   /** A thing of a call that is gone was found and closed, by its kind. */
@@ -97,10 +97,11 @@ export function createMetrics({ clock, version }: MetricsOptions): Metrics {
     incomplete: (file, why) => m.incomplete.inc({ file: labels.files.of(file), why: labels.incompleteBecause.of(why) }),
     judged: (quality) => observeQuality(quality, m),
     charged: (line) => observeSpend(line, m.spend),
-    kept({ lagMs, journalBytes, lost }) {
+    kept({ lagMs, journalBytes, lost, aside }) {
       m.journal.lag.set(lagMs / 1_000);
       m.journal.bytes.set(journalBytes);
       m.journal.lost.set(lost);
+      m.journal.aside.set(aside);
     },
     swept() {
       m.sessions.swept.total += 1;

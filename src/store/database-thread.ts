@@ -100,7 +100,11 @@ export class DatabaseThread {
         else resolve(settled.answer);
       },
     });
-    this.#send({ do: 'ask', id, name, question });
+    try {
+      this.#send({ do: 'ask', id, name, question });
+    } catch (cause) {
+      this.#settle(id, { error: new TrunklineError('TRK_STORE', `"${name}" cannot be asked like that`, { cause }) });
+    }
     return promise;
   }
 

@@ -8,6 +8,9 @@ import { isOfFile } from './database-faults.ts';
 import { Intake, type IntakeLog } from './intake.ts';
 import { absent, journalFolder, journalsIn } from './journal-folder.ts';
 
+/** In the place of a journal's name: the folder of all of them. */
+const ALL = '';
+
 export class Recovery {
   readonly #dataDir: string;
   /** This process's own journal. */
@@ -26,14 +29,17 @@ export class Recovery {
   /** What dead processes left, and how many bytes of it. */
   async left(): Promise<{ journals: string[]; bytes: number }> {
     const left = { journals: [] as string[], bytes: 0 };
-    await this.#unlessUnreadable('', async () => {
-      for (const journal of await journalsIn(this.#dataDir)) {
-        if (journal === this.#own || this.#unreadable.has(journal)) continue;
-        if (await isAlive(this.#dataDir, journal)) continue;
+    let all: string[] = [];
+    if (!this.#unreadable.has(ALL))
+      await this.#unlessUnreadable(ALL, async () => void (all = await journalsIn(this.#dataDir)));
+    for (const journal of all) {
+      if (journal === this.#own || this.#unreadable.has(journal)) continue;
+      await this.#unlessUnreadable(journal, async () => {
+        if (await isAlive(this.#dataDir, journal)) return;
         left.bytes += await this.#intake(journal).bytes();
         left.journals.push(journal);
-      }
-    });
+      });
+    }
     return left;
   }
 
@@ -60,9 +66,8 @@ export class Recovery {
     } catch (error) {
       if (!isOfFile(error)) throw error;
       const { code } = error as NodeJS.ErrnoException;
-      if (!this.#unreadable.has(journal))
-        this.#log.error({ journal, code }, 'a journal that a dead process left cannot be read');
       this.#unreadable.add(journal);
+      this.#log.error({ journal, code }, 'a journal that a dead process left cannot be read');
     }
   }
 

@@ -118,7 +118,7 @@ export interface ResiduesTable {
 export interface ReconciliationsTable {
   day: string;
   seller: string;
-  /** `open`, `done`, `failed`. */
+  /** `open`: its reports are being read, or some lines have no price yet; `done`. */
   state: string;
   /** JSON of the page or step to go on from; null: from the start. */
   cursor: string | null;

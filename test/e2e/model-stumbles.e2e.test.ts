@@ -33,16 +33,20 @@ describe.concurrent('a model that stumbles', () => {
     }),
   );
 
-  test('ends an answer early (max_output_tokens): what was said is heard', { timeout: 25_000 }, () =>
-    withE2e(
-      { simulator: { script: { ...script, greeting: { items: [{ say: ['short_ok'] }], status: 'incomplete' } } } },
-      async (e2e) => {
-        const phone = e2e.call({ track: { steps: [asks] } });
-        const result = await phone.ended;
-        expect((await e2e.record(phone.callSid)).end.reason).toBe('agent_goodbye');
-        expectHeard(result, 'short_ok', 'short_ok');
-      },
-    ),
+  test(
+    'ends an answer early (max_output_tokens): what was said is heard, and it is asked to go on, once',
+    { timeout: 25_000 },
+    () =>
+      withE2e(
+        { simulator: { script: { ...script, greeting: { items: [{ say: ['short_ok'] }], status: 'incomplete' } } } },
+        async (e2e) => {
+          const phone = e2e.call({ track: { steps: [asks] } });
+          const result = await phone.ended;
+          expect((await e2e.record(phone.callSid)).end.reason).toBe('agent_goodbye');
+          // Cut off, cut off again, and the answer to the caller's turn.
+          expectHeard(result, 'short_ok', 'short_ok', 'short_ok');
+        },
+      ),
   );
 
   test('sends late audio of an answer that the caller stopped: none of it is heard', { timeout: 25_000 }, () =>

@@ -26,11 +26,11 @@ const LINE: LedgerLine = {
 async function values(lines: LedgerLine[]): Promise<Record<string, number>> {
   const metrics = createMetrics({ clock: new FakeClock(), version: '0' });
   for (const line of lines) metrics.charged(line);
-  metrics.kept({ lagMs: 2_500, journalBytes: 10, lost: 0 });
+  metrics.kept({ lagMs: 2_500, journalBytes: 10, lost: 0, aside: 0 });
   const text = await metrics.text();
   metrics.close();
   const found = text.matchAll(
-    /^trunkline_(spend_usd_total|input_tokens_total|unpriced_\w+|journal_\w+|facts_lost)(\{.*\})? (\S+)$/gm,
+    /^trunkline_(spend_usd_total|input_tokens_total|unpriced_\w+|journal_\w+|facts_\w+)(\{.*\})? (\S+)$/gm,
   );
   return Object.fromEntries([...found].map(([, name, of = '', value]) => [`${name}${of}`, Number(value)]));
 }
@@ -66,5 +66,10 @@ test('without a price it is counted as such, and its tokens all the same', async
 });
 
 test('the journal is shown as it is', async () => {
-  expect(await values([])).toMatchObject({ journal_lag_seconds: 2.5, journal_bytes: 10, facts_lost: 0 });
+  expect(await values([])).toMatchObject({
+    journal_lag_seconds: 2.5,
+    journal_bytes: 10,
+    facts_lost: 0,
+    facts_aside: 0,
+  });
 });

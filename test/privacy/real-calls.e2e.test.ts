@@ -23,6 +23,7 @@ const files = (dataDir: string): Map<string, Buffer> =>
 
 test('a caller of a running server is forgotten to the last byte, and the other calls are as they were', async () => {
   const e2e = await startE2e({
+    database: true,
     agent: ({ greeting, recording }) => ({ greeting, recording }),
     simulator: {
       script: {

@@ -244,6 +244,13 @@ describe('what dead processes left', () => {
     expect(await db.selectFrom('calls').select('reason').execute()).toEqual([{ reason: 'internal_error' }]);
   });
 
+  test('does not hold up what this process writes, where the folder of all journals is no folder', async () => {
+    await writeFile(join(dataDir, 'journal'), '');
+    const recovery = new Recovery({ dataDir, own: OWN, log });
+    expect([await recovery.left(), await recovery.left()]).toEqual(Array(2).fill({ journals: [], bytes: 0 }));
+    expect(told.map(({ fields }) => fields['code'])).toEqual(['ENOTDIR']);
+  });
+
   test('is a socket alone where it died before it wrote anything: that goes too, and leaves no row', async () => {
     const db = await open();
     await mkdir(join(dataDir, 'journal'));

@@ -12,12 +12,13 @@ import type { SegmentFile } from '../../src/store/segment-file.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { callerSaid, charged, NODE } from './facts.ts';
 
+let folder: string;
 let dataDir: string;
 let clock: FakeClock;
 let told: { level: string; fields: object; message: string }[];
 let journals: Journal[];
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'trunkline-journal-'));
+  folder = dataDir = await mkdtemp(join(tmpdir(), 'trunkline-journal-'));
   clock = new FakeClock();
   told = [];
   journals = [];
@@ -27,7 +28,7 @@ afterEach(async () => {
     await journal.close();
     await journal.release();
   }
-  await rm(dataDir, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 });
 
 const fact = (n: number): StoreEvent => charged('c1', `r${n}`, n);

@@ -275,6 +275,17 @@ test('a record that cannot be read is put aside and counted, what comes before a
   expect((await readdir(join(dataDir, 'journal'))).toSorted()).toEqual([`${dead}.bad`]);
 });
 
+test('a question that cannot be sent, or that no query answers, is refused', async () => {
+  const { store, said } = await start();
+  const callId = (() => 'c1') as unknown as string;
+  await expect(store.ask('readBill', { callId })).rejects.toMatchObject({ code: 'TRK_STORE' });
+  await expect(store.ask('noSuchQuestion' as 'readBill', { callId: 'c1' })).rejects.toMatchObject({
+    code: 'TRK_STORE',
+  });
+  await said('a question to the database failed');
+  expect(await usage(store, 'c1')).toEqual([]);
+});
+
 test('a store beside a live one leaves its journal and its calls alone, and takes them over when it is gone', async () => {
   const one = await start();
   one.store.append(started('c1'));
