@@ -15,7 +15,7 @@ export function troubleLog(options: { log: Logger }): OnlookerFactory {
         const what = event.type === 'session.closed' ? 'model session lost' : 'model session delayed';
         // Not as `detail`: what stands under that name is censored.
         log.warn({ session: on.session, cause, why }, what);
-      } else if (event.type === 'leg.closed' && event.cause === 'socket_lost')
+      } else if (event.type === 'leg.closed' && (event.cause === 'socket_lost' || event.cause === 'stopped_reading'))
         log.warn({ leg: event.on.leg, why: event.detail }, 'media socket lost');
     };
 

@@ -6,11 +6,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import fastify from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
 import { realClock } from '../../src/clock.ts';
 import { spliceUpgrade } from '../../src/peers/node-socket.ts';
 import { Nodes } from '../../src/peers/nodes.ts';
 import { Passing } from '../../src/peers/passing.ts';
+import { Sharing } from '../../src/peers/sharing.ts';
 
 const REQUEST = {
   method: 'GET',
@@ -111,6 +113,34 @@ test('what was passed on is cut when the process ends, and what comes then too',
   await once(live, 'close');
   const late = await handOver();
   if (!late.closed) await once(late, 'close');
-  await of.drain(Number.POSITIVE_INFINITY);
+  await of.drain(realClock.nowMs() + 60_000);
   expect(of.relayed).toBe(0);
+});
+
+test('a server that closes does not wait for what it has passed on', async () => {
+  const dataDir = await folder();
+  const log = { info() {}, warn() {} };
+  const answers = createHttpServer().on('upgrade', (_request, socket: Socket) => socket.write(SWITCHING));
+  await listening(answers, join(dataDir, 'unused.sock'));
+  const other = new Nodes({ id: 'bbbbbbbbbbbb', dataDir, log });
+  await other.listen((socket) => answers.emit('connection', socket));
+  onTestFinished(() => other.close());
+  const app = fastify({ forceCloseConnections: true });
+  const sharing = new Sharing({
+    ...{ nodeId: 'aaaaaaaaaaaa', dataDir, host: '127.0.0.1', port: 0, publicUrl: '', authToken: '' },
+    ...{ clock: realClock, log, passed: () => {} },
+    calls: { draining: false, drain: async () => {}, ownerOf: async () => null },
+  });
+  app.server.on('upgrade', (request, socket, head) => {
+    void sharing.passing.handOver('bbbbbbbbbbbb.secret', request, socket, head);
+  });
+  await sharing.open(app);
+  const carrier = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+  onTestFinished(() => void carrier.destroy());
+  carrier.write('GET /media/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  await once(carrier, 'data');
+  await app.close();
+  await sharing.close();
+  await sharing.passing.drain(realClock.nowMs() + 60_000);
+  expect(sharing.passing.relayed).toBe(0);
 });
