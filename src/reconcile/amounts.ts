@@ -28,8 +28,12 @@ export const dollarsOnly = z
   .string()
   .refine((currency) => currency.toLowerCase() === 'usd', 'expected usd: the price book and all lines are in dollars');
 
-/** Half of the last decimal of the most exact amount, in nano-dollars, at least one: how far off a rounded amount may be. */
-export function grainOf(amounts: readonly number[]): number {
-  const decimals = amounts.map((usd) => /\.(\d+)$/.exec(usd.toFixed(9).replace(/0+$/, ''))?.[1]?.length ?? 0);
-  return Math.max(1, Math.round((10 ** -Math.max(0, ...decimals) * 1e9) / 2));
-}
+/** Decimals of an amount, up to nine. */
+export const decimalsOf = (usd: number): number =>
+  /\.(\d+?)0*$/.exec(usd.toFixed(9))?.[1]?.replace(/^0$/, '').length ?? 0;
+
+/**
+ * Half of the last decimal of a report's most exact amount, in nano-dollars, at least one: how far off a rounded amount may
+ * be. Nobody rounds to more than cents.
+ */
+export const grainOf = (decimals: number): number => Math.max(1, Math.round(10 ** (9 - Math.max(2, decimals)) / 2));

@@ -60,15 +60,15 @@ export function explain(
 ): Explained {
   const search = new Search(buckets, piecesOf, evidence);
   for (const move of known) search.moveKnown(move);
-  while (evidence.strongTwins && search.dropTwins());
-  while (search.moveOne());
-  while (search.dropTwins());
-  while (search.dropOne());
+  const [first, second] = evidence.strongTwins
+    ? (['dropTwins', 'moveOne'] as const)
+    : (['moveOne', 'dropTwins'] as const);
+  // What one rule explains clears the view for the others.
+  while (search[first]() || search[second]() || search.dropOdd());
+  while (search.dropFitting());
   while (search.moveOverEdge());
   return { moved: search.moved, extra: search.extra, left: search.left.map((left) => left ?? NOTHING) };
 }
-
-const sizeOf = (left: Vector | null): number => left?.reduce((sum, n) => sum + Math.abs(n), 0) ?? 0;
 
 class Search {
   readonly moved: Moved[] = [];
@@ -86,18 +86,17 @@ class Search {
     this.left = buckets.map(({ difference }) => difference);
   }
 
-  /** Unless the counts speak against it. */
+  /** Unless both buckets fit as they are. */
   moveKnown({ piece, from, to }: Moved): void {
     const [here, there] = [this.left[from] ?? null, this.left[to] ?? null];
-    const [nextHere, nextThere] = [here && plus(here, piece.used), there && minus(there, piece.used)];
-    if (sizeOf(nextHere) + sizeOf(nextThere) > sizeOf(here) + sizeOf(there)) return;
-    this.left[from] = nextHere;
-    this.left[to] = nextThere;
+    if ((here === null || isNothing(here)) && (there === null || isNothing(there))) return;
+    this.left[from] = here && plus(here, piece.used);
+    this.left[to] = there && minus(there, piece.used);
     this.#take([piece], () => this.moved.push({ piece, from, to }));
   }
 
   moveOne(): boolean {
-    const differing = this.#places().filter((i) => this.#badness(this.left[i] ?? null) > 0);
+    const differing = this.#places().filter((i) => this.#badness(i, this.left[i] ?? null) > 0);
     const pairs = differing.flatMap((from) => differing.filter((to) => to !== from).map((to) => ({ from, to })));
     const nearFirst = pairs.toSorted((a, b) => Math.abs(a.from - a.to) - Math.abs(b.from - b.to));
     return nearFirst.some(({ from, to }) => this.#move(from, to));
@@ -114,11 +113,12 @@ class Search {
       if (found === null) continue;
       const used = sumOf(found.map((piece) => piece.used));
       const [nextHere, nextThere] = [plus(here, used), minus(there, used)];
-      if (this.#badness(nextHere) + this.#badness(nextThere) >= this.#badness(here) + this.#badness(there)) continue;
+      const before = this.#badness(from, here) + this.#badness(to, there);
+      if (this.#badness(from, nextHere) + this.#badness(to, nextThere) >= before) continue;
       // One of the two fits now. The other must have had room for what came, or make no less sense without what went.
       const makesSense = isNothing(nextHere)
-        ? nextThere.every((n, i) => n >= Math.min(0, there[i] ?? 0))
-        : this.#badness(nextHere) <= this.#badness(here);
+        ? this.#hasRoom(to, there, nextThere)
+        : this.#badness(from, nextHere) <= this.#badness(from, here);
       if (!makesSense) continue;
       this.left[from] = nextHere;
       this.left[to] = nextThere;
@@ -126,6 +126,12 @@ class Search {
       return true;
     }
     return false;
+  }
+
+  /** Whether what came was missing there, or what is too much now is exactly that of other lines. */
+  #hasRoom(bucket: number, before: Vector, next: Vector): boolean {
+    if (next.every((n, i) => n >= Math.min(0, before[i] ?? 0))) return true;
+    return this.#evidence.sharp && pick(this.#free(bucket), negative(next)) !== null;
   }
 
   /** Lines that have a twin, and without which a bucket fits; of strong ones each that the bucket lacks. */
@@ -141,16 +147,26 @@ class Search {
     });
   }
 
-  dropOne(): boolean {
+  /** Lines that have a twin, one of them or all, without which a bucket makes sense. */
+  dropOdd(): boolean {
     return this.#places().some((bucket) => {
       const left = this.left[bucket];
       if (!left || isNothing(left)) return false;
       const twins = this.#twins(bucket);
-      const fitting = this.#evidence.sharp ? pick(this.#free(bucket), negative(left)) : null;
-      // One of them, or all.
-      const odd = [...twins.map((twin) => [twin]), twins].find((some) => this.#lessOdd(left, some));
-      return this.#drop(bucket, left, fitting ?? odd ?? null);
+      const odd = [...twins.map((twin) => [twin]), twins].find((some) => this.#lessOdd(bucket, left, some));
+      return this.#drop(bucket, left, odd ?? null);
     });
+  }
+
+  /** Any lines without which a bucket fits, where counts are as good as a name. */
+  dropFitting(): boolean {
+    return (
+      this.#evidence.sharp &&
+      this.#places().some((bucket) => {
+        const left = this.left[bucket];
+        return !!left && !isNothing(left) && this.#drop(bucket, left, pick(this.#free(bucket), negative(left)));
+      })
+    );
   }
 
   #drop(bucket: number, left: Vector, found: Piece[] | null): boolean {
@@ -165,16 +181,23 @@ class Search {
   }
 
   /** Whether a bucket makes more sense without these twins; strong ones need only that it makes sense. */
-  #lessOdd(left: Vector, twins: readonly Piece[]): boolean {
+  #lessOdd(bucket: number, left: Vector, twins: readonly Piece[]): boolean {
     const next = plus(left, sumOf(twins.map(({ used }) => used)));
-    const without = this.#badness(next);
-    return without < this.#badness(left) || (this.#evidence.strongTwins && without === 1 && (next[REQUESTS] ?? 0) > 0);
+    const without = this.#badness(bucket, next);
+    return (
+      without < this.#badness(bucket, left) ||
+      (this.#evidence.strongTwins && without === 1 && (next[REQUESTS] ?? 0) > 0)
+    );
   }
 
-  /** 0: fits. 1: more of everything, or less. 2: neither, or more without a further request: more than one thing happened. */
-  #badness(left: Vector | null): number {
+  /**
+   * 0: fits. 1: more of everything, or less. 2: neither, or more without a further request, as only a reckoned answer can
+   * have: more than one thing happened.
+   */
+  #badness(bucket: number, left: Vector | null): number {
     if (left === null || isNothing(left)) return 0;
-    if (this.#evidence.requests && left[REQUESTS] === 0) return 2;
+    const reckoned = (): boolean => this.#piecesOf(bucket).some((piece) => piece.reckoned);
+    if (this.#evidence.requests && left[REQUESTS] === 0 && !reckoned()) return 2;
     const oneSign = left.every((n) => n >= 0) || left.every((n) => n <= 0);
     return oneSign ? 1 : 2;
   }

@@ -70,14 +70,7 @@ export async function match(
     pieces.set(place, piecesOf(found, places));
   }
   const evidence = { sharp: counts.sharp, strongTwins: counts.strongTwins, requests: places.has(REQUESTS) };
-  const known = [...rows].flatMap(([from, found]) =>
-    found.flatMap((row, i): Moved[] => {
-      const itsDay = counts.daysOfCalls?.get(row.call_id);
-      const to = buckets.findIndex(({ fromMs }) => dayAt(fromMs) === itsDay);
-      const piece = pieces.get(from)?.[i];
-      return to < 0 || to === from || piece === undefined ? [] : [{ piece, from, to }];
-    }),
-  );
+  const known = knownMoves(counts, buckets, rows, pieces);
   const explained = explain(buckets, (bucket) => pieces.get(bucket) ?? [], evidence, known);
 
   const rowOf = (bucket: number, piece: Piece): LineToSettle => rows.get(bucket)?.[piece.id] as LineToSettle;
@@ -105,6 +98,25 @@ export async function match(
   return { extra, out, others: together(others) };
 }
 
+/** Lines of calls that the seller counts on another day than we do. */
+function knownMoves(
+  { daysOfCalls }: Counts,
+  buckets: readonly Bucket[],
+  rows: ReadonlyMap<number, readonly LineToSettle[]>,
+  pieces: ReadonlyMap<number, readonly Piece[]>,
+): Moved[] {
+  if (daysOfCalls === undefined) return [];
+  const moves: Moved[] = [];
+  for (const [from, found] of rows)
+    found.forEach((row, i) => {
+      const itsDay = daysOfCalls.get(row.call_id);
+      const to = buckets.findIndex(({ fromMs }) => dayAt(fromMs) === itsDay);
+      const piece = pieces.get(from)?.[i];
+      if (to >= 0 && to !== from && piece !== undefined) moves.push({ piece, from, to });
+    });
+  return moves;
+}
+
 /** Buckets of the day and of those beside it; only what the seller counts is compared. */
 function differences(
   day: string,
@@ -120,10 +132,14 @@ function differences(
     const theirs = byStretch.get(stretch);
     return theirs === undefined ? null : only(minus(theirs, ours.get(stretch) ?? NOTHING), compared);
   };
-  // Some endpoints count something else than answers as requests: then they say nothing.
-  const told = stretches.map(difference).filter((left) => left !== null);
-  if (places.length > 1 && told.some((left) => left[REQUESTS] !== 0 && left.every((n, i) => i === REQUESTS || n === 0)))
-    compared.delete(REQUESTS);
+  // Should something else than answers be counted as requests (sessions, say), they tell nothing: then they differ almost
+  // everywhere where all else agrees.
+  const agreeing = stretches.flatMap((stretch) => {
+    const left = (byStretch.get(stretch)?.[REQUESTS] ?? 0) > 0 ? difference(stretch) : null;
+    return left?.every((n, i) => i === REQUESTS || n === 0) ? [left] : [];
+  });
+  const otherwise = agreeing.filter((left) => left[REQUESTS] !== 0).length;
+  if (places.length > 1 && otherwise * 2 > agreeing.length) compared.delete(REQUESTS);
 
   const buckets = stretches.map((stretch) => {
     const fromMs = stretch * stretchMs;

@@ -3,7 +3,7 @@
 // that was written twice on the same day.
 import { z } from 'zod';
 import { TrunklineError } from '../errors.ts';
-import { count, dollarsOnly, duration, grainOf, money, toNano } from './amounts.ts';
+import { count, decimalsOf, dollarsOnly, duration, money, toNano } from './amounts.ts';
 import { DAY_MS, HOUR_MS, startOf } from './days.ts';
 import { type Item, readItemName } from './items.ts';
 import { familyOf } from './lines.ts';
@@ -107,8 +107,8 @@ export interface OpenAiReport {
   answers: Record<string, Record<number, Vector>>;
   transcriptions: Record<string, Record<number, Vector>>;
   items: Item[];
-  /** Dollars as reported, for their exactness. */
-  amounts: number[];
+  /** Of the most exact amount. */
+  decimals: number;
 }
 
 export const newOpenAiReport = (nowMs: number): OpenAiReport => ({
@@ -118,7 +118,7 @@ export const newOpenAiReport = (nowMs: number): OpenAiReport => ({
   answers: {},
   transcriptions: {},
   items: [],
-  amounts: [],
+  decimals: 0,
 });
 
 export interface OpenAiQuestion {
@@ -191,7 +191,7 @@ function takeCost(
   report: OpenAiReport,
   { amount, line_item: name, quantity, quantity_unit: unit }: z.infer<typeof costs>,
 ) {
-  report.amounts.push(amount.value);
+  report.decimals = Math.max(report.decimals, decimalsOf(amount.value));
   const scale = SCALES[unit ?? ''];
   report.items.push({
     name: name ?? '',
@@ -231,8 +231,6 @@ export function countsOf(report: OpenAiReport, day: string, model: string, token
   return { places, byStretch, stretchMs: HOUR_MS, sharp, strongTwins: sharp };
 }
 
-/** Items of a model; and, for all, how exact amounts are. */
+/** Items of a model. */
 export const itemsOf = ({ items }: OpenAiReport, model: string): Item[] =>
   items.filter(({ name }) => readItemName(name)?.model === model);
-
-export const grainOfReport = ({ amounts }: OpenAiReport): number => grainOf(amounts);

@@ -1,12 +1,13 @@
 // A day's lines of OpenAI's models against its reports: counts by the hour tell which lines differ, costs by item are divided
 // among the lines of their model in proportion to what each is worth.
 import type { LineSum } from '../store/queries/reconcile-lines.ts';
+import { grainOf } from './amounts.ts';
 import { type Cause, gather, type Residue } from './causes.ts';
 import { DAY_MS, dayAfter, HOUR_MS, startOf } from './days.ts';
 import { type Charge, chargesOf, readItemName } from './items.ts';
 import { familyOf, usedOf } from './lines.ts';
 import { type Archive, type Counts, inPlaces, keyOf, match, type Matched, readAll, SECOND_MS } from './match.ts';
-import { countsOf, grainOfReport, itemsOf, type OpenAiReport } from './openai-report.ts';
+import { countsOf, itemsOf, type OpenAiReport } from './openai-report.ts';
 import { PATIENCE_MS, type ProductOutcome, type SellerOutcome, sumBy, waiting } from './outcome.ts';
 import { type Otherwise, pricesOfDay, settle } from './settle.ts';
 import { isNothing, NOTHING, placeOf, plus, REQUESTS, sumOf, type Vector } from './vector.ts';
@@ -100,7 +101,7 @@ async function settleModel(
   const asCounted = all(matched.others);
   const others = asCharged(matched.others, asCounted, chargesOf(items, asCounted, prices), counts);
   const charges = chargesOf(items, all(others), prices);
-  const grainNanoUsd = grainOfReport(report);
+  const grainNanoUsd = grainOf(report.decimals);
   const settled = settle({ product: model, lines, charges, extra, out, others, prices, spread: null, grainNanoUsd });
   lines.forEach((line, place) => {
     billed.push({ callId: line.call_id, what: line.what, source: line.source, nanoUsd: settled.billed[place] ?? 0 });

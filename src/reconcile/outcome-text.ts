@@ -1,7 +1,7 @@
 // What a reconciliation came to, for people: one row for each product, the named causes below it. Pure.
 import { type Column, table } from '../replay/text-layout.ts';
 import type { Residue } from './causes.ts';
-import { type SellerOutcome, sumBy } from './outcome.ts';
+import { isDone, type SellerOutcome, sumBy } from './outcome.ts';
 
 /** How much of a report may stay unexplained. */
 const TOLERATED = 0.005;
@@ -15,7 +15,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function outcomeText(day: string, outcomes: readonly SellerOutcome[], columns: number): string {
-  return outcomes.flatMap((outcome) => ['', ...sellerText(day, outcome, columns)]).join('\n');
+  return outcomes.map((outcome) => sellerText(day, outcome, columns).join('\n')).join('\n\n');
 }
 
 function sellerText(day: string, outcome: SellerOutcome, columns: number): string[] {
@@ -52,7 +52,7 @@ const explained = ({ product, cause, nanoUsd, note }: Residue): string =>
 
 function verdict(outcome: SellerOutcome): string {
   const unknown = unexplained(outcome);
-  if (unknown === 0) return 'Everything is explained.';
+  if (unknown === 0) return isDone(outcome) ? 'Everything is explained.' : 'What has its price is explained.';
   return `${(unknown * 100).toFixed(2)} % of the report is not explained${unknown > TOLERATED ? '' : ', which is within 0.5 %'}.`;
 }
 

@@ -3,7 +3,7 @@
 // comes some time after the call. Usage records of parents include those of their children: no sum is made of both.
 import { z } from 'zod';
 import { TrunklineError } from '../errors.ts';
-import { countText, dollarsOnly, duration, money, toNano } from './amounts.ts';
+import { countText, decimalsOf, dollarsOnly, duration, money, toNano } from './amounts.ts';
 import { dayAfter, DAY_MS, startOf } from './days.ts';
 import type { ReportReader } from './reader.ts';
 
@@ -87,6 +87,8 @@ export interface TwilioReport {
   calls: CarrierCall[];
   /** Day to product to usage; a day that is not reported yet is absent. */
   usage: Record<string, Record<string, CarrierUsage>>;
+  /** Of the most exact amount of usage. */
+  decimals: number;
   /** Legs that were looked up one by one; null: there is no such call. */
   single: Record<string, CarrierCall | null>;
 }
@@ -98,6 +100,7 @@ export const newTwilioReport = (nowMs: number): TwilioReport => ({
   usageDay: 0,
   calls: [],
   usage: {},
+  decimals: 0,
   single: {},
 });
 
@@ -161,6 +164,7 @@ async function readUsage(
   const page = present(await reader.page(path, query, records, `usage of ${asked}`));
   const usage = (report.usage[asked] ??= {});
   for (const found of page.usage_records) {
+    report.decimals = Math.max(report.decimals, decimalsOf(found.price ?? 0));
     const product = CATEGORIES[found.category] ?? (/tax/i.test(found.category) ? `tax ${found.category}` : undefined);
     if (product === undefined) continue;
     const unit = dollarsOnly.safeParse(found.price_unit ?? (found.price ? '' : 'usd'));

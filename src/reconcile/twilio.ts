@@ -118,7 +118,7 @@ async function settleUsage(
     out: inPlaces(matched.out, places),
     others: matched.others,
     prices: pricesOfDay(lines.length > 0 ? lines : await readAll(archive, question, from - DAY_MS, from + 2 * DAY_MS)),
-    grainNanoUsd: grainOf(Object.values(report.usage[day] ?? {}).map(({ usd }) => usd)),
+    grainNanoUsd: grainOf(report.decimals),
     spread: part === 'minutes' ? lines.map((line) => line.duration_ms) : null,
   });
   lines.forEach(({ call_id: callId, what, source }, place) => {

@@ -292,3 +292,16 @@ test("another account's calls are not taken for ours", async () => {
     /^Twilio: the account knows none of the 1\d calls of 2026-09-01; is TWILIO_ACCOUNT_SID/,
   );
 });
+
+test('a report that counts sessions as requests is compared by its tokens', async () => {
+  const { calls, lines, market } = makeMonth({ calls: 600, seed: 2, faults: false });
+  const reports = await serving(market);
+  const lost = lines.find((line) => line.product === FULL && line.day === dayNo(4));
+  const db = await keeping({ calls, lines: lines.filter((line) => line !== lost) });
+  reports.faults.set(0, (page: { data: { results: { num_model_requests: number }[] }[] }) => {
+    for (const { results } of page.data) for (const result of results) result.num_model_requests = 77;
+    return page;
+  });
+  await reconcileOpenAi({ archive: asking(db), day: dayNo(4), wallMs: () => NOW }, openaiReader(reports), null);
+  expect([...(await residuesOf(db))]).toEqual([[`${dayNo(4)} openai ${FULL} lost_event`, lost?.cost_nano_usd]]);
+});
