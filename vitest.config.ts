@@ -3,11 +3,22 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const waits = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith('.e2e.test.ts');
 
+/** The longest, as they were measured: one that begins late ends alone, and the other workers have nothing left. */
+const LONGEST = [
+  ...['scripted-answers', 'scripted-connections', 'model-faults', 'conversation', 'races', 'rollover', 'security'],
+  ...['model-fallback', 'chaos', 'process', 'rolling-restart', 'model-lost', 'model-recovery', 'resume', 'churn'],
+].map((name) => `/${name}.e2e.test.ts`);
+
+const rank = ({ moduleId }: TestSpecification): number => {
+  const at = LONGEST.findIndex((name) => moduleId.endsWith(name));
+  return at < 0 ? LONGEST.length : at;
+};
+
 /** End-to-end files begin first: they speak in real time for up to half a minute, and what computes fills their pauses. */
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    return [...sorted.filter(waits), ...sorted.filter((file) => !waits(file))];
+    return [...sorted.filter(waits).toSorted((a, b) => rank(a) - rank(b)), ...sorted.filter((file) => !waits(file))];
   }
 }
 
