@@ -5,7 +5,7 @@ import { agentBudgetKey, callerBudgetKey, TOTAL_BUDGET_KEY } from './call/admiss
 import { callerKey } from './call/caller.ts';
 import type { SpendMeter } from './call/spending.ts';
 import type { IncomingCall, Party } from './carrier/carrier.ts';
-import type { Clock } from './clock.ts';
+import type { Cancel, Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { TrunklineError } from './errors.ts';
 import type { Budgets } from './coordination/port.ts';
@@ -34,10 +34,9 @@ export interface Books {
   store: Store;
   /** What things cost a call, for its budgets. */
   meter: (agent: Agent, incoming: IncomingCall) => SpendMeter;
+  /** Closes the store. */
+  close(): Promise<void>;
 }
-
-/** Who sells the models of `realtime/openai`. */
-const MODEL_SELLER = 'openai';
 
 /**
  * @throws TrunklineError for bad price files, a database of a later version or an address that cannot be one; one that is
@@ -52,11 +51,18 @@ export async function openBooks(options: BooksOptions): Promise<Books> {
   const store = await options.openStore({
     ...{ dataDir: config.dataDir, databaseUrl: config.databaseUrl, nodeId, clock, log },
   });
-  if (config.maxNanoUsdPerDay !== null || agents.some(hasDayBudget))
-    await countToday(store, budgets, clock).catch((err: unknown) =>
-      log.error({ err }, 'what was spent today is not known: budgets of today begin at nothing'),
-    );
-  return { prices, store, meter: (agent, incoming) => meterOf(prices, clock, agent, incoming) };
+  const stopCounting =
+    config.maxNanoUsdPerDay !== null || agents.some(hasDayBudget)
+      ? await countToday({ store, budgets, clock, log, nodeId })
+      : () => {};
+  return {
+    ...{ prices, store },
+    meter: (agent, incoming) => meterOf(prices, clock, agent, incoming),
+    close() {
+      stopCounting();
+      return store.close();
+    },
+  };
 }
 
 /** A budget that cannot work is told at boot, not to the first caller. */
@@ -85,10 +91,60 @@ function checkBudgets(prices: PriceBook, clock: Clock, config: Config, agents: r
 const hasDayBudget = ({ budget }: Agent): boolean =>
   budget.perDayNanoUsd !== null || budget.perCallerDayNanoUsd !== null;
 
-/** Also what dead processes of this data folder had in their journals, as far as it is in the database by now. */
-async function countToday(store: Store, budgets: Budgets, clock: Clock): Promise<void> {
+interface Counting {
+  store: Store;
+  budgets: Budgets;
+  clock: Clock;
+  log: Logger;
+  nodeId: string;
+}
+
+/** A boot waits for so long for what other processes have spent today. */
+const COUNT_WITHIN_MS = 3_000;
+const COUNT_AGAIN_MS = 5_000;
+
+/**
+ * Counts what other processes have spent today, what dead ones had in their journals too: the database has it once it has
+ * taken those in. Where that takes longer, the server starts, says so, and counts as soon as it can.
+ */
+async function countToday({ store, budgets, clock, log, nodeId }: Counting): Promise<Cancel> {
+  let stopped = false;
+  let cancel: Cancel = () => {};
+  const counted = Promise.withResolvers<void>();
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      cancel = clock.at(clock.nowMs() + ms, resolve);
+    });
+  const count = async (): Promise<void> => {
+    while (!stopped) {
+      try {
+        await store.settled();
+        await spendOf(store, budgets, clock, nodeId);
+        return counted.resolve();
+      } catch {
+        if (!stopped) await wait(COUNT_AGAIN_MS);
+      }
+    }
+  };
+  void count();
+  const late = Symbol('late');
+  const given = Promise.withResolvers<typeof late>();
+  const stopWaiting = clock.at(clock.nowMs() + COUNT_WITHIN_MS, () => given.resolve(late));
+  if ((await Promise.race([counted.promise, given.promise])) === late) {
+    log.error({ why: store.health.why }, 'what was spent today is not known yet: budgets of today begin at nothing');
+    void counted.promise.then(() => log.info('what was spent today is known'));
+  }
+  stopWaiting();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
+
+async function spendOf(store: Store, budgets: Budgets, clock: Clock, nodeId: string): Promise<void> {
   const day = new Date(clock.wallMs()).toISOString().slice(0, 10);
-  for (const { agent, callerKind, caller, nanoUsd } of await store.ask('readSpend', { day })) {
+  const spent = await store.ask('readSpend', { day, exceptNode: nodeId });
+  for (const { agent, callerKind, caller, nanoUsd } of spent) {
     const key = caller === null ? null : callerKey({ kind: callerKind, value: caller } as Party);
     if (key !== null) await budgets.spend(callerBudgetKey(agent, key), nanoUsd);
     await budgets.spend(agentBudgetKey(agent), nanoUsd);
@@ -105,7 +161,7 @@ const modelsOf = ({ model, failure }: Agent): string[] => [
 function meterOf(book: PriceBook, clock: Clock, agent: Agent, incoming: IncomingCall | null): CallMeter {
   const { model, instructions, tools } = agent;
   return new CallMeter({
-    ...{ book, seller: MODEL_SELLER, models: modelsOf(agent), maxOutputTokens: model.maxOutputTokens },
+    ...{ book, models: modelsOf(agent), maxOutputTokens: model.maxOutputTokens },
     promptCharacters: instructions.length + JSON.stringify(tools).length,
     carrier: incoming?.carrier ?? '',
     leg: incoming && legLine(incoming.direction, incoming.from, incoming.to),

@@ -144,7 +144,13 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
     prices: books.prices,
-    facts: { node: nodeId, keep: (fact) => books.store.append(fact) },
+    facts: {
+      node: nodeId,
+      keep(fact) {
+        books.store.append(fact);
+        if (fact.type === 'line.charged') calls.charged(fact.callId, fact.line);
+      },
+    },
     incomplete: () => metrics.incomplete('record', 'failed'),
   });
   recorder.onRecord((record) => {
@@ -289,7 +295,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     await sharing.close();
     await simulator?.close();
     await retentionStopped;
-    await books.store.close();
+    await books.close();
     stopSweep();
     metrics.close();
   };

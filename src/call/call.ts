@@ -52,8 +52,8 @@ export interface CallOptions {
   clock: Clock;
   feed: Feed;
   shelf: Shelf;
-  /** Told of what is used; reports `budget.changed` later, never at once. Null: the call may spend what it likes. */
-  spending?: Pick<Spending, 'charge' | 'reserve'> | null;
+  /** Sets money aside; reports `budget.changed` later, never at once. Null: the call may spend what it likes. */
+  spending?: Pick<Spending, 'reserve'> | null;
   /** Opens a model session: the first in the constructor, further ones when the core asks. */
   openSession(hooks: SessionHooks, wanted: WantedSession): RealtimeSession;
   /** Runs a tool; never rejects. */
@@ -277,10 +277,9 @@ export class Call {
         return;
       case 'call.end':
         return this.#end(effect.termination);
-      case 'ledger.charge':
-        return this.#options.spending?.charge(effect.usage);
       case 'budget.reserve':
         return this.#options.spending?.reserve();
+      case 'ledger.charge':
       case 'note.settled':
       case 'note.stopped':
       case 'note.filled':

@@ -23,6 +23,7 @@ import type {
 } from '../carrier/carrier.ts';
 import type { Clock } from '../clock.ts';
 import type { Coordination } from '../coordination/port.ts';
+import type { LedgerLine } from '../ledger/line.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import type { ModelHealth, ProcessBounds } from './admission.ts';
 import type { Call, ToolRun } from './call.ts';
@@ -373,6 +374,11 @@ export class Calls implements CallIntake {
   /** Every live call is told to end, with a spoken wrap-up where there is a line. */
   endAll(reason: EndReason): void {
     for (const { call } of [...this.#byId.values()]) call.receive({ type: 'call.asked_to_end', reason });
+  }
+
+  /** A line was added to the bill of a call, or is now another. */
+  charged(callId: string, line: LedgerLine): void {
+    this.#byId.get(callId)?.spending?.charged(line);
   }
 
   isLive(callId: string): boolean {

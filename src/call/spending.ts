@@ -2,14 +2,14 @@
 // reports to the call when that changes what it may do. Owns its reservations and one timer.
 import type { Budgets, Reservation } from '../coordination/port.ts';
 import type { Cancel, Clock } from '../clock.ts';
-import type { Usage } from '../realtime/session.ts';
+import type { LedgerLine } from '../ledger/line.ts';
 import type { DayBudget } from './admission.ts';
 import type { BudgetShare, ShellEvent } from './event.ts';
 
 /** What things cost, for one call. */
 export interface SpendMeter {
-  /** What was used, in nano-dollars; 0 where no price is known. */
-  costOf(usage: Usage): number;
+  /** A line was charged: what an answer was sent and said, the next one is sent. */
+  read(line: LedgerLine): void;
   /** The most that the next answer can cost, after what was used so far. */
   nextAnswerNanoUsd(): number;
   /** What the carrier will charge for a call that began so long ago. */
@@ -35,7 +35,8 @@ const NEAR = 0.8;
 export class Spending<R extends string = string> {
   readonly #options: SpendingOptions<R>;
   readonly #startedAtMs: number;
-  readonly #charged = new Set<string>();
+  /** What was counted of each line of the bill. */
+  readonly #counted = new Map<string, number>();
   #spentNanoUsd = 0;
   #carriedNanoUsd = 0;
   /** Set aside for the next answer, one for each budget of a day; null = nothing is. */
@@ -59,19 +60,24 @@ export class Spending<R extends string = string> {
     return refusal;
   }
 
-  /** Who hears of changes; never called from inside `charge` or `reserve`, so that a tape replays to the same order. */
+  /** Who hears of changes; never called from inside `charged` or `reserve`, so that a tape replays to the same order. */
   attach(report: (change: BudgetChange) => void): void {
     this.#report = report;
   }
 
-  /** Something was used. What comes twice is counted once. */
-  charge(usage: Usage): void {
-    const key = `${usage.what} ${usage.source}`;
-    if (this.#charged.has(key)) return;
-    this.#charged.add(key);
-    const cost = this.#options.meter.costOf(usage);
+  /**
+   * A line was added to the call's bill, or is now another: the difference is spent. Minutes of the carrier's are counted by
+   * the clock, since their lines come when the call is over.
+   */
+  charged(line: LedgerLine): void {
+    if (line.what === 'leg' || line.what === 'media_stream') return;
+    const key = `${line.what} ${line.source}`;
+    const before = this.#counted.get(key);
+    const cost = line.costNanoUsd ?? 0;
+    this.#counted.set(key, cost);
+    this.#options.meter.read(line);
     this.#inOrder(async () => {
-      if (usage.what !== 'answer') return this.#spend(cost);
+      if (line.what !== 'answer' || before !== undefined) return this.#spend(cost - (before ?? 0));
       await this.#settle(cost);
       if (!this.#closed) await this.#setAside();
     });

@@ -1,13 +1,11 @@
 // What one call has cost and what its next answer can cost at the most, for its budgets. A call's bill is kept elsewhere; here
 // is only what must be known before money is spent.
-import type { Usage } from '../realtime/session.ts';
-import { carrierLine, usageLine } from './cost.ts';
+import { carrierLine } from './cost.ts';
+import type { LedgerLine, TokenCount } from './line.ts';
 import { type CarrierLine, modelPrice, type PriceBook } from './prices.ts';
 
 export interface CallMeterOptions {
   book: PriceBook;
-  /** Who sells the models. */
-  seller: string;
   /** The agent's first model, and its fallback where it has one. */
   models: readonly string[];
   /** The most that one answer may produce. */
@@ -35,12 +33,11 @@ export class CallMeter {
     this.#context = { text: Math.ceil(options.promptCharacters / CHARACTERS_PER_TOKEN), audio: 0 };
   }
 
-  /** What was used, in nano-dollars; 0 where no price is known. What an answer was sent and said, the next one is sent. */
-  costOf(usage: Usage): number {
-    const { book, seller, wallMs } = this.#options;
-    if (usage.what === 'answer' && usage.unit === 'tokens' && usage.textIn + usage.audioIn > 0)
-      this.#context = { text: usage.textIn + usage.textOut, audio: usage.audioIn + usage.audioOut };
-    return usageLine(usage, { seller, atWallMs: wallMs() }, book).costNanoUsd ?? 0;
+  /** A line was charged: what an answer was sent and said, the next one is sent. */
+  read({ what, state, quantities }: LedgerLine): void {
+    if (what !== 'answer' || state !== 'metered' || quantities.unit !== 'tokens') return;
+    const all = ({ fresh, cached, out }: TokenCount): number => fresh + cached + out;
+    this.#context = { text: all(quantities.text), audio: all(quantities.audio) };
   }
 
   /** The most that the next answer can cost: nothing of what it is sent is cached, and it is as long as it may be. */

@@ -11,6 +11,8 @@ export type Doubt =
   | 'leg_goes_on'
   /** A leg that the carrier opened for us, and of which we are told nothing. */
   | 'leg_unseen'
+  /** Our process died with the call: the carrier may have gone on for a while. */
+  | 'process_died'
   /** The run did not end well: whether it is billed is not known. */
   | 'tool_failed'
   | 'tool_timed_out'
@@ -26,6 +28,7 @@ const WORDS: Record<Doubt, string> = {
   session_lost: 'the session went away in the middle; what was heard is counted',
   leg_goes_on: 'the carrier keeps the leg after us',
   leg_unseen: 'the carrier opened this leg; how long it lasts is not known',
+  process_died: 'our process died; counted up to what it wrote down last, the carrier may have gone on',
   tool_failed: 'the tool failed; it may not be billed',
   tool_timed_out: 'the tool did not answer in time; it may not be billed',
   tool_aborted: 'the call ended before the tool answered; it may not be billed',

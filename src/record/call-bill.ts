@@ -29,6 +29,8 @@ export class CallBill {
   /** Which of the agent's models a session is with: the first (0) or its fallback (1). */
   readonly #targets = new Map<string, number>();
   readonly #unreported = new Map<string, OpenAnswer>();
+  /** Which session has reported the usage of a source. */
+  readonly #sessions = new Map<string, string>();
   /** Tools that run and cost something. */
   readonly #running = new Map<string, string>();
   /** Media streams that are open, and since when. */
@@ -53,8 +55,10 @@ export class CallBill {
         return;
       case 'answer.ended': {
         const answer = this.#unreported.get(event.answer);
-        if (answer) answer.status = event.status;
-        return;
+        if (!answer) return;
+        answer.status = event.status;
+        // Its usage would have come before. If it still does, it takes the place of the estimate.
+        return this.#chargeUnreported(event.atMs, (one) => one === answer);
       }
       case 'session.closed':
         return this.#chargeUnreported(event.atMs, ({ session }) => session === event.on.session);
@@ -104,8 +108,19 @@ export class CallBill {
 
   #charge(usage: Usage, { atMs, on }: Stamp): void {
     if (usage.what === 'answer') this.#unreported.delete(usage.source);
-    this.#ledger.charge(this.#atLeastHeard(usage), { seller: this.#sellerOf(on.session), atWallMs: this.#wall(atMs) });
+    this.#ledger.charge(this.#ofSession(this.#atLeastHeard(usage), on.session), {
+      seller: this.#sellerOf(on.session),
+      atWallMs: this.#wall(atMs),
+    });
     this.#spoken.charged(usage.source);
+  }
+
+  /** An id that another session of the call has used for something else is told apart by the session's name. */
+  #ofSession(usage: Usage, session: string): Usage {
+    const key = `${usage.what} ${usage.source}`;
+    const first = this.#sessions.get(key) ?? session;
+    this.#sessions.set(key, first);
+    return first === session ? usage : { ...usage, source: `${session}/${usage.source}` };
   }
 
   /** Where a count is none, what came of the answer was produced all the same, and what the caller said was read. */
@@ -125,14 +140,26 @@ export class CallBill {
       if (!which(answer)) continue;
       this.#unreported.delete(source);
       const audioOut = this.#producedTokens(source);
-      // One that failed, or was cut off, before its first sound may not be billed at all.
-      if (audioOut === 0 && (answer.status === null || answer.status === 'failed')) continue;
+      // One that failed before its first sound may not be billed at all.
+      if (audioOut === 0 && answer.status === 'failed') continue;
       const model = this.#modelOf(answer.session).name;
       this.#ledger.charge(
-        { source, what: 'answer', model, unit: 'tokens', ...NO_TOKENS, audioOut },
+        { source, what: 'answer', model, unit: 'tokens', ...this.#likelyInput(), audioOut },
         this.#guessed(answer.session, atMs, answer.status === null ? 'session_lost' : 'usage_missing'),
       );
     }
+  }
+
+  /** What the last answer that reported was sent and said is sent again: most of it from the cache. */
+  #likelyInput(): typeof NO_TOKENS {
+    const last = this.#ledger.lines.findLast(({ what, state }) => what === 'answer' && state === 'metered')?.quantities;
+    if (last?.unit !== 'tokens') return NO_TOKENS;
+    const { text, audio } = last;
+    const [cachedTextIn, cachedAudioIn] = [text.fresh + text.cached, audio.fresh + audio.cached];
+    return {
+      ...{ ...NO_TOKENS, cachedTextIn, cachedAudioIn },
+      ...{ textIn: cachedTextIn + text.out, audioIn: cachedAudioIn + audio.out },
+    };
   }
 
   /** A caller turn that was written down without a word about what it used: as long as the model heard it. */

@@ -313,7 +313,7 @@ describe('the gate', () => {
   }
 
   test('sets aside what the first answer can cost, or refuses by the budget that has not got it', async () => {
-    const dear = () => ({ costOf: () => 0, nextAnswerNanoUsd: () => 400, carriedNanoUsd: () => 0 });
+    const dear = () => ({ read() {}, nextAnswerNanoUsd: () => 400, carriedNanoUsd: () => 0 });
     const { budgets, leases, tokens, pass } = gate({
       meter: dear,
       bounds: { ...BOUNDS, maxNanoUsdPerDay: 1_000 },

@@ -2,6 +2,7 @@
 // agent is told, the call ends with a goodbye. And a thousand calls at once on one budget.
 import { describe, expect, test } from 'vitest';
 import type { DayBudget } from '../../src/call/admission.ts';
+import type { Onlooker } from '../../src/call/feed.ts';
 import { Spending, type SpendMeter } from '../../src/call/spending.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -177,7 +178,7 @@ describe('when all is spent', () => {
   test('before the caller is there the call does not begin', () => {
     let report: (change: Change) => void = () => {};
     const on = new VirtualLine({
-      spending: { charge: () => {}, reserve: () => {}, attach: (told: typeof report) => (report = told) },
+      spending: { reserve: () => {}, attach: (told: typeof report) => (report = told) },
     });
     on.advance(50);
     report({ type: 'budget.changed', reserved: false, share: 'spent' });
@@ -189,6 +190,30 @@ describe('when all is spent', () => {
 
 describe('a thousand calls at once on one budget', () => {
   const WORST = 1_000;
+  /** The bill of a call: each answer costs something. */
+  const billing = (spending: Spending, cost: () => number): Onlooker => ({
+    stepped(_event, effects) {
+      for (const effect of effects)
+        if (effect.do === 'ledger.charge' && effect.usage.what === 'answer')
+          spending.charged({
+            ...{
+              source: effect.usage.source,
+              what: 'answer',
+              seller: 's',
+              product: 'm',
+              atWallMs: 0,
+              state: 'metered',
+            },
+            ...{
+              quantities: { unit: 'count', count: 1 },
+              unitPrice: null,
+              costNanoUsd: cost(),
+              priceBook: '',
+              doubt: null,
+            },
+          });
+    },
+  });
   const microtasks = () => new Promise((resolve) => setImmediate(resolve));
 
   test.each([1, 2])('overshoot at most one answer per live call, and stop (seed %i)', async (seed) => {
@@ -197,7 +222,7 @@ describe('a thousand calls at once on one budget', () => {
     const limitNanoUsd = 2_500 * WORST;
     const day: DayBudget<'agent_budget'> = { refusal: 'agent_budget', key: 'agent', limitNanoUsd };
     const meter: SpendMeter = {
-      costOf: () => Math.ceil(random() * WORST),
+      read() {},
       nextAnswerNanoUsd: () => WORST,
       carriedNanoUsd: () => 0,
     };
@@ -205,7 +230,11 @@ describe('a thousand calls at once on one budget', () => {
     for (let n = 0; n < 1_000; n++) {
       const spending = new Spending({ clock: new FakeClock(), budgets, meter, call: null, days: [day] });
       expect(await spending.open()).toBeNull();
-      const made = new VirtualLine({ spending, model: { answer: { items: [{ ms: 200 }], thinkMs: 20 } } });
+      const made = new VirtualLine({
+        spending,
+        onlookers: [billing(spending, () => Math.ceil(random() * WORST))],
+        model: { answer: { items: [{ ms: 200 }], thinkMs: 20 } },
+      });
       made.startMedia();
       made.advance(50);
       lines.push(made);

@@ -2,14 +2,27 @@
 import { expect, test } from 'vitest';
 import { type BudgetChange, Spending, type SpendingOptions } from '../../src/call/spending.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
-import type { Usage } from '../../src/realtime/session.ts';
+import type { LedgerLine } from '../../src/ledger/line.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
-const answer = (source: string, cost: number): Usage =>
-  ({ source, what: 'answer', model: 'm', unit: 'seconds', seconds: cost }) as Usage;
-const words = (source: string, cost: number): Usage => ({ ...answer(source, cost), what: 'transcription' });
+const answer = (source: string, costNanoUsd: number, what: LedgerLine['what'] = 'answer'): LedgerLine => ({
+  ...{
+    source,
+    what,
+    seller: 's',
+    product: 'm',
+    atWallMs: 0,
+    costNanoUsd,
+    state: 'metered',
+    priceBook: 'b',
+    doubt: null,
+  },
+  quantities: { unit: 'count', count: 1 },
+  unitPrice: { per: 'piece', nanoUsd: costNanoUsd },
+});
+const words = (source: string, cost: number): LedgerLine => answer(source, cost, 'transcription');
 
-/** One unit per second of a usage; the next answer costs at most 10. */
+/** The next answer costs at most 10. */
 function spender(part: Partial<SpendingOptions<string>> = {}, clock = new FakeClock()) {
   const { budgets } = part.budgets ? { budgets: part.budgets } : new InProcess({ clock, nodeId: 'n1' });
   const changes: BudgetChange[] = [];
@@ -17,7 +30,7 @@ function spender(part: Partial<SpendingOptions<string>> = {}, clock = new FakeCl
     clock,
     budgets,
     meter: {
-      costOf: (usage) => (usage.unit === 'seconds' ? usage.seconds : 0),
+      read() {},
       nextAnswerNanoUsd: () => 10,
       carriedNanoUsd: () => 0,
     },
@@ -35,8 +48,8 @@ test('sets the worst case aside before the call is let in, and renews it with ea
   const { budgets, changes, spending } = spender({ days: [day(100), day(50, 'caller')] });
   expect(await spending.open()).toBeNull();
   expect(budgets.read('caller')).toMatchObject({ spentNanoUsd: 0, reservedNanoUsd: 10 });
-  spending.charge(answer('r1', 4));
-  spending.charge(words('i1', 2));
+  spending.charged(answer('r1', 4));
+  spending.charged(words('i1', 2));
   await settled();
   expect(budgets.read('agent')).toMatchObject({ spentNanoUsd: 6, reservedNanoUsd: 10 });
   expect(budgets.read('caller')).toMatchObject({ spentNanoUsd: 6, reservedNanoUsd: 10 });
@@ -48,9 +61,23 @@ test('sets the worst case aside before the call is let in, and renews it with ea
 test('what is reported twice is spent once', async () => {
   const { budgets, spending } = spender({ days: [day(100)] });
   await spending.open();
-  for (const usage of [answer('r1', 4), answer('r1', 4), words('r1', 1), words('r1', 1)]) spending.charge(usage);
+  for (const usage of [answer('r1', 4), answer('r1', 4), words('r1', 1), words('r1', 1)]) spending.charged(usage);
   await settled();
   expect(budgets.read('agent')).toMatchObject({ spentNanoUsd: 5, reservedNanoUsd: 10 });
+});
+
+test('an estimate that is metered later, and tools, count by what they really cost; minutes go by the clock', async () => {
+  const { budgets, spending } = spender({ days: [day(100)] });
+  await spending.open();
+  spending.charged({ ...answer('r1', 4), state: 'estimated' });
+  spending.charged(answer('r1', 7));
+  spending.charged(answer('t1', 5, 'tool'));
+  for (const what of ['leg', 'media_stream'] as const) spending.charged(answer('l1', 50, what));
+  await settled();
+  expect(budgets.read('agent')).toMatchObject({ spentNanoUsd: 12, reservedNanoUsd: 10 });
+  spending.charged(answer('r1', 6));
+  await settled();
+  expect(budgets.read('agent')).toMatchObject({ spentNanoUsd: 11 });
 });
 
 test('a budget that has not got it refuses by its own name, and nothing stays set aside', async () => {
@@ -64,7 +91,7 @@ test('reports once: nothing can be set aside; little is left; all is spent', asy
   const { changes, spending } = spender({ call: { refusal: 'call_budget', limitNanoUsd: 30 } });
   await spending.open();
   for (const [n, cost] of [15, 3, 3, 5, 5, 1].entries()) {
-    spending.charge(answer(`r${n}`, cost));
+    spending.charged(answer(`r${n}`, cost));
     await settled();
   }
   expect(changes).toEqual([
@@ -78,7 +105,7 @@ test('asked for, it tries again and tells what came of it in any case', async ()
   const { budgets, changes, spending } = spender({ days: [day(30)] });
   await spending.open();
   await budgets.spend('agent', 15);
-  spending.charge(answer('r1', 6));
+  spending.charged(answer('r1', 6));
   await settled();
   spending.reserve();
   await settled();
@@ -94,7 +121,7 @@ test('asked for, it tries again and tells what came of it in any case', async ()
 test('the minutes of the carrier count while nobody speaks', async () => {
   const { clock, changes, spending, budgets } = spender({
     days: [day(100)],
-    meter: { costOf: () => 0, nextAnswerNanoUsd: () => 10, carriedNanoUsd: (ms) => Math.ceil(ms / 60_000) * 40 },
+    meter: { read() {}, nextAnswerNanoUsd: () => 10, carriedNanoUsd: (ms) => Math.ceil(ms / 60_000) * 40 },
   });
   await spending.open();
   for (const ms of [59_000, 60_000, 60_000]) {
@@ -114,7 +141,7 @@ test('a port that fails costs the caller nothing', async () => {
   };
   const { spending, changes } = spender({ budgets, days: [day(100)] });
   await spending.open();
-  spending.charge(words('i1', 3));
+  spending.charged(words('i1', 3));
   await settled();
   expect(changes).toEqual([]);
   await spending.close();
@@ -123,9 +150,9 @@ test('a port that fails costs the caller nothing', async () => {
 test('counts what comes after the end, and sets nothing aside any more', async () => {
   const { budgets, spending } = spender({ days: [day(100)] });
   await spending.open();
-  spending.charge(answer('r1', 3));
+  spending.charged(answer('r1', 3));
   await spending.close();
-  spending.charge(answer('r2', 2));
+  spending.charged(answer('r2', 2));
   await settled();
   expect(budgets.read('agent')).toMatchObject({ spentNanoUsd: 5, reservedNanoUsd: 0 });
 });

@@ -288,3 +288,32 @@ test('a tool that runs when the call ends may be billed; one without a price is 
     ['leg', 'l1', null],
   ]);
 });
+
+test('an answer that ended without usage is charged at once, not at the end of the call', () => {
+  const { happened, told } = bill();
+  happened({ type: 'answer.started', answer: 'a1' });
+  happened(ended('a1', 'completed'), 1_000);
+  expect(answersOf(told)).toMatchObject([['a1', 'gpt-realtime-2.1', 'openai', 'estimated', 'usage_missing']]);
+});
+
+test('an answer that was lost before its first sound is a line too, with what it must have been sent', () => {
+  const { happened, caused, told } = bill({ receivedMs: 0 });
+  const tokens = { unit: 'tokens', textIn: 100, audioIn: 50, imageIn: 0, textOut: 7, audioOut: 20 };
+  const cached = { cachedTextIn: 0, cachedAudioIn: 0, cachedImageIn: 0 };
+  caused(used('a1', { ...tokens, ...cached } as Partial<Usage>));
+  happened({ type: 'answer.started', answer: 'a2' });
+  happened(lost, 2_000);
+  expect(told.at(-1)).toMatchObject({
+    ...{ source: 'a2', state: 'estimated', doubt: 'session_lost' },
+    quantities: { text: { fresh: 7, cached: 100, out: 0 }, audio: { fresh: 20, cached: 50, out: 0 } },
+  });
+});
+
+test('an id that the next session uses again is another answer', () => {
+  const { caused, finish } = bill();
+  caused(used('resp_1'));
+  caused(used('resp_1'));
+  caused(used('resp_1'), 5_000, { session: 's2' });
+  const { lines } = finish(9_000);
+  expect(answersOf(lines).map(([source]) => source)).toEqual(['resp_1', 's2/resp_1']);
+});

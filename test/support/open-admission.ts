@@ -35,4 +35,4 @@ export const BUDGET_POLICY: CallPolicy['budget'] = {
 };
 
 /** Nothing costs anything. */
-export const free = (): SpendMeter => ({ costOf: () => 0, nextAnswerNanoUsd: () => 0, carriedNanoUsd: () => 0 });
+export const free = (): SpendMeter => ({ read() {}, nextAnswerNanoUsd: () => 0, carriedNanoUsd: () => 0 });

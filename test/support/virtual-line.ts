@@ -69,7 +69,7 @@ export interface VirtualLineOptions {
   runTool?: (name: string, settle: (outcome: ToolOutcome) => void, signal: AbortSignal) => void;
   onlookers?: Onlooker[];
   /** What the call may spend; whoever makes it tells the call of changes. */
-  spending?: Pick<Spending, 'charge' | 'reserve' | 'attach'>;
+  spending?: Pick<Spending, 'reserve' | 'attach'>;
 }
 
 export class VirtualLine {

@@ -52,7 +52,7 @@ const NOT_READY = { cause: 'unreachable', detail: 'not ready in time' } as const
 /** A server that is there and has not taken the configuration by then is tried anew. */
 const OPEN_TO_READY_MS = 3_500;
 /** How long the usage of a cancelled answer is waited for after the call's end. */
-const LATE_USAGE_MS = 500;
+const LATE_USAGE_MS = 900;
 
 export class OpenAiSession implements RealtimeSession {
   readonly capabilities: SessionCapabilities;

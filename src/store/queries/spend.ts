@@ -4,6 +4,8 @@ import type { Database } from '../database.ts';
 export interface SpendQuestion {
   /** UTC. */
   day: string;
+  /** Calls of this process are left out: it counts them itself. */
+  exceptNode: string;
 }
 
 /** Money of one agent's calls with one caller; `caller` is null where no number was shown, or it was forgotten. */
@@ -15,7 +17,7 @@ export interface Spent {
 }
 
 /** By the seller's own figure where it is known, else by the price book. Lines of calls that are not known count for nobody. */
-export async function readSpend(db: Database, { day }: SpendQuestion): Promise<Spent[]> {
+export async function readSpend(db: Database, { day, exceptNode }: SpendQuestion): Promise<Spent[]> {
   const rows = await db
     .selectFrom('lines')
     .innerJoin('calls', 'calls.call_id', 'lines.call_id')
@@ -26,6 +28,7 @@ export async function readSpend(db: Database, { day }: SpendQuestion): Promise<S
       fn.sum<number>(fn.coalesce('lines.billed_nano_usd', 'lines.cost_nano_usd')).as('nano_usd'),
     ])
     .where('lines.day', '=', day)
+    .where('calls.node', '!=', exceptNode)
     .groupBy(['calls.agent', 'calls.from_kind', 'calls.from_value'])
     .execute();
   return rows.map(({ agent, from_kind: callerKind, from_value: caller, nano_usd: nanoUsd }) => ({

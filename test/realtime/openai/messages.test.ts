@@ -193,6 +193,31 @@ describe('reading a server message', () => {
     expect(parse(message)).toEqual({ kind: 'malformed' });
   });
 
+  const LONGEST = 'x'.repeat(200);
+  const TOO_LONG = 'x'.repeat(201);
+
+  test.each([
+    ['event', (id: string) => ({ ...wire.speechStarted('item_u1', 3120), event_id: id })],
+    ['item', wire.committed],
+    ['item', wire.itemAdded],
+    ['item', (id: string) => wire.transcribed(id, 'hello')],
+    ['response', (id: string) => wire.responseCreated(id)],
+    ['response', (id: string) => wire.responseDone(id, {})],
+    ['response', (id: string) => wire.messageAdded(id, 'item_a1')],
+    ['item', (id: string) => wire.messageDone('resp_1', id)],
+    ['call', (id: string) => wire.callAdded('resp_1', id)],
+    ['response', (id: string) => wire.audioDelta(id, 'item_a1', 20)],
+    ['item', (id: string) => wire.textDelta('resp_1', id, 'x')],
+  ])('calls a message malformed whose %s id no database could index', (_name, message) => {
+    expect(parse(message(LONGEST))).toMatchObject({ kind: 'known' });
+    expect(parse(message(TOO_LONG))).toEqual({ kind: 'malformed' });
+  });
+
+  test('of an answer that names a call with such an id the usage is read all the same', () => {
+    const output = [wire.callItem(TOO_LONG), wire.callItem('call_1')];
+    expect(known(wire.responseDone('resp_1', { output }))).toMatchObject({ calls: [{ callId: 'call_1' }] });
+  });
+
   test.each(['', '{', 'null', '{"type":"session.created"', '\u0000', 'NaN'])('calls the text %j malformed', (text) => {
     expect(parseServerMessage(text)).toEqual({ kind: 'malformed' });
   });
