@@ -83,7 +83,7 @@ export const TABLE: readonly Row[] = [
   { area: 'tape', files: ['tape/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'metrics', files: ['metrics/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'record', files: ['record/'], may: ['type realtime/session.ts', 'heard-text', 'type store', 'type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
-  { area: 'store', files: ['store/'], may: ['type call', 'type carrier/carrier.ts', 'type ledger', 'type record', 'clock', 'errors'] },
+  { area: 'store', files: ['store/'], may: ['type call', 'type carrier/carrier.ts', 'ledger', 'type record', 'clock', 'errors'] },
   { area: 'reconcile', files: ['reconcile/'], may: ['replay/text-layout.ts', 'store', 'ledger', 'config', 'clock', 'errors'] },
   { area: 'privacy', files: ['privacy/'], may: ['store', 'record', 'tape/call-file.ts', 'call/caller.ts', 'type call', 'type carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'type agent', 'config', 'clock', 'errors'] },
   { area: 'costs', files: ['costs/'], may: ['store', 'reconcile', 'ledger', 'record', 'call/termination.ts', 'type carrier/carrier.ts', 'replay/text-layout.ts', 'config', 'clock', 'errors', 'spelling'] },

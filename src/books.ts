@@ -49,7 +49,7 @@ export async function openBooks(options: BooksOptions): Promise<Books> {
   for (const { what, about, text } of priceWarnings(prices, modelsInUse(agents), clock.wallMs()))
     log.warn({ what, about, warning: text }, 'prices');
   const store = await options.openStore({
-    ...{ dataDir: config.dataDir, databaseUrl: config.databaseUrl, nodeId, clock, log },
+    ...{ dataDir: config.dataDir, databaseUrl: config.databaseUrl, nodeId, clock, log, prices },
   });
   const stopCounting =
     config.maxNanoUsdPerDay !== null || agents.some(hasDayBudget)

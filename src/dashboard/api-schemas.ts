@@ -15,13 +15,16 @@ const count = z.int().min(0);
 /** A day that the calendar has. */
 const day = z.iso.date('a day as 2026-11-21').describe('day of the admission, UTC');
 
+/** Not empty, and without a zero, which a database refuses. */
+const TEXT = /^[^\0]+$/;
+
 /** `GET /api/calls?…` */
 export const callListQuery = z.strictObject({
   day: day.optional(),
-  agent: z.string().min(1, 'the name of an agent').describe('answered by that agent').optional(),
+  agent: z.string().regex(TEXT, 'the name of an agent').describe('answered by that agent').optional(),
   from: z
     .string()
-    .min(1, 'a number in E.164, or a SIP address')
+    .regex(TEXT, 'a number in E.164, or a SIP address')
     .describe('the caller as kept: +15551234567, or a SIP address')
     .optional(),
   reason: z

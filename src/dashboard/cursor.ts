@@ -5,11 +5,14 @@ import type { CallPlace } from '../store/queries/calls.ts';
 export const writeCursor = ({ admittedWallMs, callId }: CallPlace): string =>
   Buffer.from(JSON.stringify([admittedWallMs, callId])).toString('base64url');
 
+/** Without a zero, which a database refuses. */
+const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
+
 /** @throws TrunklineError TRK_BAD_REQUEST for what `writeCursor` did not write */
 export function readCursor(cursor: string): CallPlace {
   try {
     const [admittedWallMs, callId, ...more] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    if (Number.isSafeInteger(admittedWallMs) && typeof callId === 'string' && more.length === 0)
+    if (Number.isSafeInteger(admittedWallMs) && isText(callId) && more.length === 0)
       return { admittedWallMs: admittedWallMs as number, callId };
   } catch {
     // Not even JSON.

@@ -1,6 +1,6 @@
 // Forgets one person: removes everything that is kept of their calls but the numbers of the bills, and then proves it by
 // looking for the person in every file of the data folder. Others' data is not touched.
-import { removeBadLines } from './bad-journals.ts';
+import { heldAside, removeBadLines } from './journals.ts';
 import { prove, type Proof } from './proof.ts';
 import { batches, findTheirs, type Hunt, type Theirs } from './theirs.ts';
 
@@ -12,6 +12,9 @@ export interface Forgotten extends Proof {
   badLines: number;
   notRemoved: { path: string; why: string }[];
 }
+
+/** Its row stays, but for the words: it alone tells the next try whose the lines are. */
+const HELD_ASIDE = 'a live process has lines of it that were put aside';
 
 /** @throws TrunklineError TRK_STORE when the database does not answer; what was removed until then is gone */
 export async function forgetPerson(hunt: Hunt): Promise<Forgotten> {
@@ -26,9 +29,13 @@ export async function forgetPerson(hunt: Hunt): Promise<Forgotten> {
       .then(() => files.remove('metadata', callId))
       .catch((error: Error) => notRemoved.set(callId, error.message));
   }
+  const wanted = { marks: hunt.person.marks, callOf: theirs.callOf };
+  const badLines = await removeBadLines(hunt.dataDir, wanted);
+  const held = await heldAside(hunt.dataDir, wanted);
+  for (const callId of held) if (!notRemoved.has(callId)) notRemoved.set(callId, HELD_ASIDE);
+  for (const callIds of batches(held)) await store.ask('removeKept', { part: 'text', callIds });
   const gone = theirs.callIds.filter((callId) => !notRemoved.has(callId));
   for (const callIds of batches(gone)) await store.ask('removeKept', { part: 'metadata', callIds });
-  const badLines = await removeBadLines(hunt.dataDir, hunt.person.marks);
   await store.ask('auditPrivacy', {
     ...{ atMs: nowWallMs, actor: 'operator', action: 'forget' },
     note: noteOf(theirs, gone.length, notRemoved.size),

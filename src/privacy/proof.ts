@@ -2,6 +2,7 @@
 // is found is a trace, unless it stands in what is somebody else's: their words, or a longer number of theirs.
 import { sep } from 'node:path';
 import { MAX_READ_BYTES } from './call-files.ts';
+import { tracesInJournals } from './journals.ts';
 import { otherSide } from './person.ts';
 import { search, type Searched } from './search.ts';
 import { callsInDatabase, type Hunt, type Theirs } from './theirs.ts';
@@ -15,7 +16,7 @@ export interface Proof {
 }
 
 export interface ProofRun extends Hunt {
-  theirs: Pick<Theirs, 'callIds' | 'running'>;
+  theirs: Pick<Theirs, 'callIds' | 'callOf' | 'running'>;
   /** Calls whose folder is still there, and why. */
   notRemoved: ReadonlyMap<string, string>;
   /** Why free pages of the database may still hold something; empty: they do not. */
@@ -29,13 +30,16 @@ export async function prove(run: ProofRun): Promise<Proof> {
   const { files, bytes, found, databases, unseen } = await search(run.dataDir, run.person.marks);
   const traces = unseen.map(({ path, why }) => ({ path, why: `not searched: ${why}` }));
   const elsewhere: string[] = [];
-  for (const path of found) {
+  const wanted = { marks: run.person.marks, callOf: run.theirs.callOf };
+  // Words are journalled under the id of their call alone.
+  const byCall = (await tracesInJournals(run.dataDir, wanted)).map(({ path }) => path);
+  for (const path of new Set([...found, ...byCall])) {
     const why = await whyIn(path, run);
     if (why === null) elsewhere.push(path);
     else traces.push({ path, why });
   }
   const left = await callsInDatabase(run);
-  for (const [callId, isLive] of left)
+  for (const [callId, { isLive }] of left)
     if (!run.notRemoved.has(callId))
       traces.push({ path: `database: call ${callId}`, why: isLive ? LIVE : CAME_MEANWHILE });
   if (left.size > 0) return { searched: { files, bytes }, traces, elsewhere };

@@ -23,6 +23,8 @@ export interface Theirs {
   callIds: string[];
   /** Calls that are live, or ended a moment ago: nothing of them can be removed. */
   running: string[];
+  /** Ids of the calls that are over, ours and the carrier's, to ours. */
+  callOf: ReadonlyMap<string, string>;
   rows: KeptRows;
   folders: Amount & { folders: number };
   entries: FoundEntry[];
@@ -35,34 +37,47 @@ const BATCH = 200;
 
 export async function findTheirs(hunt: Hunt): Promise<Theirs> {
   const known = await callsInDatabase(hunt);
-  const all = new Set([...known.keys(), ...(await callsInFiles(hunt))]);
-  const callIds = [...all].filter((callId) => !known.get(callId));
+  const inFiles = await callsInFiles(hunt);
+  const all = new Set([...known.keys(), ...inFiles.keys()]);
+  const isLive = (callId: string): boolean => known.get(callId)?.isLive ?? false;
+  const callIds = [...all].filter((callId) => !isLive(callId));
+  const callOf = callIds.flatMap((callId): [string, string][] => [
+    [callId, callId],
+    ...[known.get(callId)?.carrierCallId, inFiles.get(callId)].flatMap((id): [string, string][] =>
+      id ? [[id, callId]] : [],
+    ),
+  ]);
   return {
     callIds,
-    running: [...all].filter((callId) => known.get(callId)),
+    callOf: new Map(callOf),
+    running: [...all].filter(isLive),
     rows: await rowsOf(hunt, callIds),
     folders: await foldersOf(hunt, callIds),
     entries: await hunt.entries.ofCalls(new Set(callIds)),
   };
 }
 
-/** The calls that the database has of a person, and whether each is live. */
-export async function callsInDatabase({ store, person, nowWallMs }: Hunt): Promise<Map<string, boolean>> {
+/** The calls that the database has of a person, the carrier's ids, and whether each is live. */
+export async function callsInDatabase({
+  store,
+  person,
+  nowWallMs,
+}: Hunt): Promise<Map<string, { carrierCallId: string; isLive: boolean }>> {
   const parties = (await store.ask('partiesLike', { contains: person.contains })).filter((party) => person.is(party));
   const calls = await store.ask('callsOfPerson', { parties });
   const isLive = ({ endedMs, admittedMs }: (typeof calls)[number]): boolean =>
     endedMs === null ? admittedMs > nowWallMs - LONGEST_CALL_MS : endedMs > nowWallMs - FINISHED_WITHIN_MS;
-  return new Map(calls.map((call) => [call.callId, isLive(call)]));
+  return new Map(calls.map((call) => [call.callId, { carrierCallId: call.carrierCallId, isLive: isLive(call) }]));
 }
 
 /** The calls whose record says that they are the person's: the database may be younger than they, or another one. */
-async function callsInFiles({ person, files }: Hunt): Promise<string[]> {
-  const found: string[] = [];
+async function callsInFiles({ person, files }: Hunt): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
   for await (const callIds of files.callIds())
     for (const callId of callIds) {
       // What cannot be read is told by the search that comes afterwards.
       const record = await files.record(callId, MAX_READ_BYTES).catch(() => null);
-      if (record?.from && record.to && person.is(otherSide(record))) found.push(callId);
+      if (record?.from && record.to && person.is(otherSide(record))) found.set(callId, record.carrierCallId);
     }
   return found;
 }

@@ -5,9 +5,9 @@ import { TrunklineError } from '../errors.ts';
 /**
  * `busy`: somebody else has it, or its disk is full: the connection is good, try again. `down`: the connection is no more, or
  * was never there. `wrong`: it is there and refuses us; an operator has to change something. `fact`: it refuses what it was
- * to store, and will again.
+ * to store, and will again. `odd`: it answers, and nobody knows what is in its way: perhaps what it was to store.
  */
-export type FaultKind = 'busy' | 'down' | 'wrong' | 'fact';
+export type FaultKind = 'busy' | 'down' | 'wrong' | 'fact' | 'odd';
 
 export interface DatabaseFault {
   kind: FaultKind;
@@ -34,15 +34,31 @@ const SQLITE_KINDS: Record<number, FaultKind> = {
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html: the first two characters are a class.
 const POSTGRES_CLASSES: Record<string, FaultKind> = {
+  '08': 'down',
   '22': 'fact',
   '23': 'fact',
+  // A server that may only be read, a session that lost its place, tables that are not ours: no fact is to blame.
+  '25': 'down',
+  '26': 'down',
   '28': 'wrong',
   '3D': 'wrong',
+  '3F': 'down',
   '40': 'busy',
+  '42': 'down',
   '53': 'busy',
+  // A row that is too long for an index, or a statement for the server.
+  '54': 'fact',
   '55': 'busy',
+  '57': 'down',
+  '58': 'down',
 };
-const INSUFFICIENT_PRIVILEGE = '42501';
+const POSTGRES_CODES: Record<string, FaultKind> = {
+  // Privileges.
+  '42501': 'wrong',
+  // Its files are damaged.
+  XX001: 'down',
+  XX002: 'down',
+};
 
 /** Errors of the `pg` package without a code, which hold nothing of ours. */
 const PLAIN_MESSAGES = new Set([
@@ -69,8 +85,8 @@ export function faultOf(error: unknown): DatabaseFault {
       why: `${typeof errstr === 'string' ? errstr : 'SQLite'} (${errcode})`,
     };
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)) {
-    const kind = code === INSUFFICIENT_PRIVILEGE ? 'wrong' : POSTGRES_CLASSES[code.slice(0, 2)];
-    return { kind: kind ?? 'down', why: `PostgreSQL says ${code}` };
+    const kind = POSTGRES_CODES[code] ?? POSTGRES_CLASSES[code.slice(0, 2)] ?? 'odd';
+    return { kind, why: `PostgreSQL says ${code}` };
   }
   if (typeof code === 'string') return { kind: isOfFile(error) ? 'wrong' : 'down', why: code };
   return { kind: 'down', why: PLAIN_MESSAGES.has(message) ? message : 'it gave no answer that can be read' };

@@ -2,6 +2,7 @@
 // row to where they end. The row is moved only from where it was read, so that of two workers over one journal only one can
 // apply a batch; recovery after a crash is the same code as every day's work.
 import { appendFile, open, rm } from 'node:fs/promises';
+import { sql } from 'kysely';
 import type { Database } from './database.ts';
 import { faultOf } from './database-faults.ts';
 import type { StoreEvent } from './events.ts';
@@ -28,6 +29,8 @@ export class Intake {
   readonly #log: IntakeLog;
   /** Faulty lines that were told of. */
   readonly #seen = new Set<string>();
+  /** Where the database refused a batch for a reason that nobody knows. */
+  #oddAt: Position | null = null;
 
   constructor({ dataDir, journal, log }: { dataDir: string; journal: string; log: IntakeLog }) {
     this.#dataDir = dataDir;
@@ -103,11 +106,24 @@ export class Intake {
     try {
       return await this.#applied(db, from, to, eventsOf(lines));
     } catch (error) {
-      if (faultOf(error).kind !== 'fact' || lines.length === 0) throw error;
+      if (lines.length === 0 || !(await this.#isOfFacts(db, from, error))) throw error;
       if (lines.length > 1) return this.#takeEach(db, from, lines, start);
       await this.#putAside(lines[0] as JournalLine, start, faultOf(error).why);
       return this.#applied(db, from, to, []);
     }
+  }
+
+  /**
+   * Whether it is the facts that the database refuses. Where nobody knows the reason, another try, with another connection,
+   * is to tell: it has to be refused there again while the database answers.
+   */
+  async #isOfFacts(db: Database, from: Position, error: unknown): Promise<boolean> {
+    const { kind } = faultOf(error);
+    if (kind !== 'odd') return kind === 'fact';
+    const again = this.#oddAt?.segment === from.segment && this.#oddAt.offset === from.offset;
+    this.#oddAt = from;
+    if (again) await sql`select 1`.execute(db);
+    return again;
   }
 
   async #takeEach(db: Database, row: Position, lines: readonly JournalLine[], start: Position): Promise<boolean> {

@@ -36,7 +36,7 @@ export class Keeper {
   #wake: () => void = () => {};
 
   constructor(setup: WorkerSetup, tell: (message: FromWorker) => void) {
-    const { dataDir, journal } = setup;
+    const { dataDir, journal, prices } = setup;
     this.#setup = setup;
     this.#tell = tell;
     const say =
@@ -45,7 +45,7 @@ export class Keeper {
         tell({ tell: 'log', level, fields, message });
     const log: IntakeLog = { warn: say('warn'), error: say('error'), aside: () => tell({ tell: 'aside' }) };
     this.#intake = new Intake({ dataDir, journal, log });
-    this.#recovery = new Recovery({ dataDir, own: journal, log });
+    this.#recovery = new Recovery({ dataDir, own: journal, prices, log });
   }
 
   order(order: ToWorker): void {

@@ -1,6 +1,7 @@
 // A line of a bill as a row of the table. Only time by the second has fractions: it is stored in whole milliseconds.
 import type { LedgerLine, Quantities } from '../ledger/line.ts';
 import type { LinesTable } from './schema.ts';
+import { storable } from './storable.ts';
 
 /** The day of UTC that a moment belongs to, YYYY-MM-DD. */
 export const dayOf = (wallMs: number): string => new Date(wallMs).toISOString().slice(0, 10);
@@ -8,9 +9,9 @@ export const dayOf = (wallMs: number): string => new Date(wallMs).toISOString().
 export const lineRow = (callId: string, line: LedgerLine): LinesTable => ({
   call_id: callId,
   what: line.what,
-  source: line.source,
-  seller: line.seller,
-  product: line.product,
+  source: storable(line.source),
+  seller: storable(line.seller),
+  product: storable(line.product),
   at_ms: Math.round(line.atWallMs),
   day: dayOf(line.atWallMs),
   state: line.state,

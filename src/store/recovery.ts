@@ -1,28 +1,39 @@
 // Journals that dead processes left in the data folder: takes them in, ends their calls, removes their folders. Any process of
 // the folder does it, at its start and now and then; several at once do no harm.
 import { rmdir } from 'node:fs/promises';
-import type { Termination } from '../call/termination.ts';
+import type { PriceBook } from '../ledger/prices.ts';
 import { clearAway, isAlive } from './alive.ts';
 import type { Database } from './database.ts';
 import { isOfFile } from './database-faults.ts';
+import { endCalls } from './dead-calls.ts';
 import { Intake, type IntakeLog } from './intake.ts';
 import { absent, journalFolder, journalsIn } from './journal-folder.ts';
 
 /** In the place of a journal's name: the folder of all of them. */
 const ALL = '';
 
+export interface RecoveryOptions {
+  dataDir: string;
+  own: string;
+  prices: PriceBook | null;
+  log: IntakeLog;
+}
+
 export class Recovery {
   readonly #dataDir: string;
   /** This process's own journal. */
   readonly #own: string;
+  /** For what dead calls cost; null: their lines have no cost. */
+  readonly #prices: PriceBook | null;
   readonly #log: IntakeLog;
   readonly #intakes = new Map<string, Intake>();
   /** Journals that are left alone until the next start. */
   readonly #unreadable = new Set<string>();
 
-  constructor({ dataDir, own, log }: { dataDir: string; own: string; log: IntakeLog }) {
+  constructor({ dataDir, own, prices, log }: RecoveryOptions) {
     this.#dataDir = dataDir;
     this.#own = own;
+    this.#prices = prices;
     this.#log = log;
   }
 
@@ -48,7 +59,7 @@ export class Recovery {
       const intake = this.#intake(journal);
       const bytes = await intake.bytes();
       await intake.take(db, null);
-      const calls = await endCalls(db, journal);
+      const calls = await endCalls(db, journal, this.#prices);
       await rmdir(journalFolder(this.#dataDir, journal)).catch(absent);
       await clearAway(this.#dataDir, journal);
       this.#intakes.delete(journal);
@@ -79,25 +90,4 @@ export class Recovery {
     }
     return intake;
   }
-}
-
-/** Nobody was left to say more. */
-const DIED: Termination = { reason: 'internal_error', by: 'us', result: 'failure', detail: 'the process died' };
-
-/** Calls that died with their process ended when it was last heard of them: at their last line, or their admission. */
-async function endCalls(db: Database, node: string): Promise<number> {
-  const { reason, by, result, detail } = DIED;
-  const { numUpdatedRows } = await db
-    .updateTable('calls')
-    .set((eb) => ({
-      ended_ms: eb
-        .selectFrom('lines')
-        .whereRef('lines.call_id', '=', 'calls.call_id')
-        .select(({ fn }) => fn.coalesce(fn.max('lines.at_ms'), eb.ref('calls.admitted_ms')).as('ended_ms')),
-      ...{ reason, ended_by: by, result, detail },
-    }))
-    .where('node', '=', node)
-    .where('ended_ms', 'is', null)
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
 }

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { TrunklineError } from '../errors.ts';
+import type { PriceBook } from '../ledger/prices.ts';
 import { DatabaseThread, type ThreadLog } from './database-thread.ts';
 import { isBefore, type Position } from './journal-folder.ts';
 import { Journal, type JournalBounds } from './journal.ts';
@@ -20,6 +21,8 @@ export interface StoreOptions {
   log: ThreadLog;
   /** Whether it takes in what dead processes left in the data folder; default true. A command that only asks does not. */
   recovers?: boolean;
+  /** For what calls cost that died with their process; default: their lines have no cost. */
+  prices?: PriceBook;
   /** Default: the file system's. For faults of a disk. */
   openSegment?: (path: string) => Promise<SegmentFile>;
   bounds?: Partial<JournalBounds>;
@@ -56,7 +59,7 @@ class JournalledStore implements Store {
   #taken: Position | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor({ dataDir, databaseUrl, nodeId, clock, log, recovers = true, ...journal }: StoreOptions) {
+  constructor({ dataDir, databaseUrl, nodeId, clock, log, recovers = true, prices, ...journal }: StoreOptions) {
     this.#clock = clock;
     this.#log = log;
     this.#closed.promise.catch(() => {});
@@ -65,7 +68,10 @@ class JournalledStore implements Store {
       flushed: (upTo) => this.#thread.take(upTo),
     });
     this.#thread = new DatabaseThread({
-      setup: { place: placeOf(databaseUrl, join(dataDir, 'trunkline.sqlite')), dataDir, journal: nodeId, recovers },
+      setup: {
+        place: placeOf(databaseUrl, join(dataDir, 'trunkline.sqlite')),
+        ...{ dataDir, journal: nodeId, recovers, prices: prices ?? null },
+      },
       ...{ clock, log },
       taken: (upTo) => this.#tookIn(upTo),
       left: (bytes) => this.#journal.left(bytes),

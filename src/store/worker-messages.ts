@@ -1,5 +1,6 @@
 // What the main thread and the worker thread that has the database say to each other. Plain data.
 import type { ErrorCode } from '../errors.ts';
+import type { PriceBook } from '../ledger/prices.ts';
 import type { Position } from './journal-folder.ts';
 import type { Place } from './place.ts';
 
@@ -11,6 +12,8 @@ export interface WorkerSetup {
   journal: string;
   /** Whether it takes in what dead processes left. */
   recovers: boolean;
+  /** For what calls cost that died with their process; null: their lines have no cost. */
+  prices: PriceBook | null;
 }
 
 export type ToWorker =

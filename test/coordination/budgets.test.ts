@@ -56,6 +56,26 @@ test('a day begins at midnight UTC; what was reserved before it counts for the d
   expect(budgets.reserve('clinic', LIMIT, LIMIT)).not.toBeNull();
 });
 
+test('a wall clock that is set back over midnight empties no budget, and that midnight comes once only', () => {
+  const clock = new FakeClock(Date.UTC(2026, 10, 20, 23, 59, 59));
+  let shiftMs = 0;
+  const budgets = new InProcessBudgets({
+    nowMs: () => clock.nowMs(),
+    wallMs: () => clock.wallMs() + shiftMs,
+    at: (atMs, fire) => clock.at(atMs, fire),
+  });
+  budgets.spend('clinic', 1);
+  clock.advance(2_000);
+  budgets.spend('clinic', LIMIT);
+  shiftMs = -3_000;
+  expect(budgets.read('clinic')).toEqual({ day: '2026-11-21', spentNanoUsd: LIMIT, reservedNanoUsd: 0 });
+  expect(budgets.reserve('clinic', 1, LIMIT)).toBeNull();
+  shiftMs = 0;
+  expect(budgets.reserve('clinic', 1, LIMIT)).toBeNull();
+  clock.advance(DAY_MS);
+  expect(budgets.reserve('clinic', LIMIT, LIMIT)).not.toBeNull();
+});
+
 test('keys are bounded: the one used longest ago goes, never one that is used or has something reserved', () => {
   const { clock, budgets } = desk();
   budgets.reserve('live', 1, LIMIT);

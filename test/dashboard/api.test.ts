@@ -170,7 +170,11 @@ test.each([
   ['reason=bored', 'reason: expected one of agent_goodbye,'],
   ['cursor=abc', 'cursor: expected the `next` of the page before'],
   ['cursor=WzEsMl0', 'cursor: expected the `next` of the page before'],
+  // What PostgreSQL would refuse.
+  [`cursor=${Buffer.from('[1,"a\\u0000"]').toString('base64url')}`, 'cursor: expected the `next` of the page before'],
   ['agent=', 'agent: expected the name of an agent'],
+  ['agent=a%00b', 'agent: expected the name of an agent'],
+  ['from=%00', 'from: expected a number in E.164, or a SIP address'],
 ])('?%s is refused and says what was expected', async (query, message) => {
   const answer = await get(`/api/calls?${query}`);
   expect(answer.statusCode).toBe(400);

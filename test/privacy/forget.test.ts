@@ -254,6 +254,56 @@ test('of lines that no database took only the caller’s go', async () => {
   expect(existsSync(kept.path('journal', '0a1b2c3d4e50.bad'))).toBe(false);
 });
 
+test('words that were put aside under the id of their call alone go too; bills stay', async () => {
+  await keepSome();
+  const [, bill, turn] = factsOf({ callId: 'anna-1', from: ANNA, words: 'my knee hurts' }).map(printRecord);
+  const [, , other] = factsOf({ callId: 'ben-1', from: BEN }).map(printRecord);
+  const damaged = `${turn}`.replace('"committedAtMs"', '"comm1ttedAtMs"');
+  const byCarrier = `00000000 {"type":"call.started","c@llId":"x","carrierCallId":"${carrierId('anna-2')}"}\n`;
+  await kept.put('journal/0a1b2c3d4e5f.bad', `${bill}${damaged}${other}${byCarrier}`);
+  const { code, text } = await run('--caller', ANNA);
+  expect(code).toBe(0);
+  expect(text).toContain('2 lines that had been put aside');
+  expect(readFileSync(kept.path('journal', '0a1b2c3d4e5f.bad'), 'utf8')).toBe(`${bill}${other}`);
+  for (const trace of ['my knee hurts', carrierId('anna-2')]) expect(kept.filesWith(trace), trace).toEqual([]);
+});
+
+test('words that a live process has put aside are told, and the next try knows whose they are', async () => {
+  await keepSome();
+  const turn = factsOf({ callId: 'anna-1', from: ANNA, words: 'my knee hurts' })[2] as never;
+  const other = printRecord(factsOf({ callId: 'ben-1', from: BEN })[2] as never);
+  await kept.put('journal/0a1b2c3d4e5f.bad', printRecord(turn).replace('"committedAtMs"', '"comm1ttedAtMs"') + other);
+  const goodbye = await sayAlive(kept.dataDir, '0a1b2c3d4e5f');
+  try {
+    const { code, text } = await run('--caller', ANNA);
+    expect(code).toBe(TRACES_LEFT);
+    expect(text).toContain('Forgotten: 1 call of this caller.');
+    expect(text).toContain('journal/0a1b2c3d4e5f.bad: not in the database yet, or not cleared away by its process');
+    expect(text).toContain('calls/anna-1: a live process has lines of it that were put aside');
+    expect(existsSync(kept.path('calls', 'anna-1'))).toBe(false);
+    expect(await kept.rows('calls', 'anna-1')).toContain(ANNA);
+    expect(await kept.rows('turns', 'anna-1')).not.toContain('order');
+  } finally {
+    await goodbye();
+  }
+  expect((await run('--caller', ANNA)).code).toBe(0);
+  for (const trace of ['my knee hurts', ANNA]) expect(kept.filesWith(trace), trace).toEqual([]);
+  expect(readFileSync(kept.path('journal', '0a1b2c3d4e5f.bad'), 'utf8')).toBe(other);
+});
+
+test('words in a journal that its process has not cleared away are told, though no number stands there', async () => {
+  await keepSome();
+  const words = factsOf({ callId: 'anna-1', from: ANNA })[2] as never;
+  const bill = factsOf({ callId: 'anna-1', from: ANNA })[1] as never;
+  await kept.put('journal/0a1b2c3d4e5f/1.jsonl', printRecord(words));
+  await kept.put('journal/0a1b2c3d4e5e/1.jsonl', printRecord(bill));
+  const { code, text } = await run('--caller', ANNA);
+  expect([code, text]).toEqual([TRACES_LEFT, expect.stringContaining('Forgotten: 2 calls of this caller.')]);
+  expect(text).toMatch(
+    /traces left {2}1\n\nStill there:\n {2}journal\/0a1b2c3d4e5f\/1\.jsonl: not in the database yet/,
+  );
+});
+
 test('a number in the words of another caller, or in a longer number, is not this caller’s trace', async () => {
   await kept.keep({ callId: 'anna', from: ANNA });
   await kept.keep({ callId: 'told', from: BEN, words: `my mother is ${ANNA}` });

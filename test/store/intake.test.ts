@@ -1,17 +1,21 @@
 // Journals into the database: once each, whatever dies in between, and whatever a record looks like.
+import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import { faultOf } from '../../src/store/database-faults.ts';
+import { shippedPrices } from '../../src/ledger/load-prices.ts';
+import type { PriceBook } from '../../src/ledger/prices.ts';
+import type { CallerTurn } from '../../src/record/call-record.ts';
 import type { StoreEvent } from '../../src/store/events.ts';
 import { Intake } from '../../src/store/intake.ts';
 import { badPath, journalFolder, type Position, segmentPath, segmentsOf } from '../../src/store/journal-folder.ts';
 import { printRecord } from '../../src/store/journal-record.ts';
 import { Recovery } from '../../src/store/recovery.ts';
 import { ENGINES, useEngines } from './engines.ts';
-import { audited, charged, ended, NODE, started } from './facts.ts';
+import { audited, callerSaid, charged, ended, NODE, started } from './facts.ts';
 
 const engines = useEngines();
 const OWN = 'ffffffffffff';
@@ -102,6 +106,68 @@ describe.each(ENGINES)('%s', (engine) => {
     expect(await readFile(badPath(dataDir, NODE), 'utf8')).toBe(printRecord(refused));
     expect(told.map(({ message }) => message)).toEqual(['record of a journal is put aside']);
   });
+});
+
+describe.runIf(ENGINES.includes('postgres'))('what PostgreSQL refuses', () => {
+  const open = async (): Promise<Database> => engines.open(await engines.place('postgres'));
+
+  test('as too long for an index is put aside, and the rest is taken in', async () => {
+    const db = await open();
+    const tooLong = charged('c1', randomBytes(4_500).toString('base64'), 1);
+    const upTo = await write(SEGMENT, [fact(0), tooLong, fact(1)]);
+    await intake().take(db, upTo);
+    expect(await sources(db)).toEqual(names(2));
+    expect(await readFile(badPath(dataDir, NODE), 'utf8')).toBe(printRecord(tooLong));
+    expect(told.map(({ fields }) => fields['why'])).toEqual(['PostgreSQL says 54000']);
+  });
+
+  test('holds no zero: what a seller or a tool says of itself is stored without it', async () => {
+    const db = await open();
+    const upTo = await write(SEGMENT, [charged('c1', 'r\u0000', 1, { product: 'a\u0000b', seller: '\u0000' })]);
+    await intake().take(db, upTo);
+    expect(await db.selectFrom('lines').select(['source', 'product', 'seller']).execute()).toEqual([
+      { source: 'r\u{fffd}', product: 'a\u{fffd}b', seller: '\u{fffd}' },
+    ]);
+    expect(told).toEqual([]);
+  });
+
+  test('for a reason that nobody knows is tried again, and put aside where it is this fact each time', async () => {
+    const db = await open();
+    await refuseLines(db, 'P0001', `new.source = 'r1'`);
+    const taking = intake();
+    const upTo = await write(SEGMENT, facts(4));
+    await expect(taking.take(db, upTo)).rejects.toThrow('refused');
+    expect(told).toEqual([]);
+    await expect(taking.take(db, upTo)).rejects.toThrow('refused');
+    expect(await sources(db)).toEqual(['r0']);
+    await taking.take(db, upTo);
+    expect(await sources(db)).toEqual(['r0', 'r2', 'r3']);
+    expect(await readFile(badPath(dataDir, NODE), 'utf8')).toBe(printRecord(fact(1)));
+    expect(told.map(({ fields }) => fields['why'])).toEqual(['PostgreSQL says P0001']);
+  });
+
+  test.each(['25006', '42P01', 'XX002', '57P03'])('with %s it refuses all facts: they wait', async (code) => {
+    const db = await open();
+    await refuseLines(db, code, 'true');
+    const taking = intake();
+    const upTo = await write(SEGMENT, facts(2));
+    for (let n = 0; n < 4; n++) await expect(taking.take(db, upTo)).rejects.toThrow('refused');
+    expect(told).toEqual([]);
+    await sql`drop trigger refuse on lines`.execute(db);
+    await taking.take(db, upTo);
+    expect(await sources(db)).toEqual(names(2));
+  });
+
+  /** What a trigger of somebody's, or a fault of the server, may do. */
+  async function refuseLines(db: Database, code: string, when: string): Promise<void> {
+    await sql
+      .raw(
+        `create function refuse() returns trigger language plpgsql as
+         $$ begin if ${when} then raise exception 'refused' using errcode = '${code}'; end if; return new; end $$`,
+      )
+      .execute(db);
+    await sql.raw('create trigger refuse before insert on lines for each row execute function refuse()').execute(db);
+  }
 });
 
 describe('a journal that is not as it was written', () => {
@@ -216,7 +282,7 @@ describe('what dead processes left', () => {
       started('silent'),
       started('elsewhere', { node: OWN }),
     ]);
-    const recovery = new Recovery({ dataDir, own: OWN, log });
+    const recovery = new Recovery({ dataDir, own: OWN, prices: null, log });
     const { journals, bytes } = await recovery.left();
     expect(journals).toEqual([NODE]);
     expect(bytes).toBeGreaterThan(1_000);
@@ -235,18 +301,96 @@ describe('what dead processes left', () => {
     ]);
   });
 
+  describe('of what the carrier carried of such a call', () => {
+    const { atWallMs } = started('c1');
+    const AT_61_S = { atWallMs: atWallMs + 61_000 };
+
+    async function linesAfter(events: readonly StoreEvent[], prices: PriceBook | null = shippedPrices()) {
+      const db = await open();
+      await write(SEGMENT, events);
+      const recovery = new Recovery({ dataDir, own: OWN, prices, log });
+      // Whoever comes second, or tries again, changes nothing.
+      await recovery.recover(db, NODE);
+      await recovery.recover(db, NODE);
+      return db
+        .selectFrom('lines')
+        .select(['what', 'source', 'seller', 'product', 'at_ms', 'state', 'duration_ms', 'pieces', 'cost_nano_usd'])
+        .select(['doubt'])
+        .where('what', 'in', ['leg', 'media_stream'])
+        .orderBy('call_id')
+        .orderBy('what')
+        .orderBy('source')
+        .execute();
+    }
+
+    const line = (what: string, minutes: number, costNanoUsd: number | null, source = 'l1') => ({
+      ...{ what, source, seller: 'twilio', product: what === 'leg' ? 'twilio/inbound_local' : 'twilio/media_stream' },
+      ...{ state: 'estimated', pieces: minutes, cost_nano_usd: costNanoUsd, doubt: 'process_died' },
+    });
+
+    test('the leg and the stream are reckoned up to what was heard last, in begun minutes, and doubted', async () => {
+      const lines = await linesAfter([started('c1'), charged('c1', 'r1', 5, AT_61_S)]);
+      expect(lines).toMatchObject([line('leg', 2, 2 * 8_500_000), line('media_stream', 2, 2 * 4_400_000)]);
+      expect(lines).toMatchObject(Array(2).fill({ at_ms: AT_61_S.atWallMs, duration_ms: 61_000 }));
+    });
+
+    test('words count as heard; where nothing was heard the leg alone was there, for a begun minute', async () => {
+      const said = callerSaid('c1', 0, 'hello');
+      const lines = await linesAfter([
+        started('c1'),
+        { ...said, said: { ...said.said, speechStartAtMs: 130_000 } as CallerTurn },
+        started('c2'),
+      ]);
+      expect(lines).toMatchObject([
+        line('leg', 3, 3 * 8_500_000),
+        line('media_stream', 3, 3 * 4_400_000),
+        line('leg', 1, 8_500_000),
+      ]);
+    });
+
+    test('a stream that had ended is not counted again, nor is what was charged at the end of the call', async () => {
+      const stream = {
+        what: 'media_stream',
+        seller: 'twilio',
+        product: 'twilio/media_stream',
+        doubt: 'as it was',
+      } as const;
+      const lines = await linesAfter([
+        started('c1'),
+        charged('c1', 'l1', 0, { ...stream, atWallMs: atWallMs + 50_000 }),
+        charged('c1', 'r1', 5, AT_61_S),
+        started('c2'),
+        charged('c2', 'l1', 0, stream),
+        charged('c2', 'l1', 0, { ...stream, what: 'leg', product: 'twilio/inbound_local' }),
+      ]);
+      expect(lines.map(({ what, source, doubt }) => [what, source, doubt])).toEqual([
+        ['leg', 'l1', 'process_died'],
+        ['media_stream', 'l1', 'as it was'],
+        ['media_stream', 'l2', 'process_died'],
+        ['leg', 'l1', 'as it was'],
+        ['media_stream', 'l1', 'as it was'],
+      ]);
+      expect(lines[2]).toMatchObject({ duration_ms: 11_000, pieces: 1 });
+    });
+
+    test('nobody who has no prices makes it cost nothing', async () => {
+      const lines = await linesAfter([started('c1'), charged('c1', 'r1', 5, AT_61_S)], null);
+      expect(lines).toMatchObject([line('leg', 2, null), line('media_stream', 2, null)]);
+    });
+  });
+
   test('is only its folder where everything was in the database before it died: its calls end all the same', async () => {
     const db = await open();
     const upTo = await write(SEGMENT, [started('cut')]);
     await intake().take(db, { segment: upTo.segment + 1, offset: 0 });
     expect(await segments()).toEqual([]);
-    await new Recovery({ dataDir, own: OWN, log }).recover(db, NODE);
+    await new Recovery({ dataDir, own: OWN, prices: null, log }).recover(db, NODE);
     expect(await db.selectFrom('calls').select('reason').execute()).toEqual([{ reason: 'internal_error' }]);
   });
 
   test('does not hold up what this process writes, where the folder of all journals is no folder', async () => {
     await writeFile(join(dataDir, 'journal'), '');
-    const recovery = new Recovery({ dataDir, own: OWN, log });
+    const recovery = new Recovery({ dataDir, own: OWN, prices: null, log });
     expect([await recovery.left(), await recovery.left()]).toEqual(Array(2).fill({ journals: [], bytes: 0 }));
     expect(told.map(({ fields }) => fields['code'])).toEqual(['ENOTDIR']);
   });
@@ -255,7 +399,7 @@ describe('what dead processes left', () => {
     const db = await open();
     await mkdir(join(dataDir, 'journal'));
     await writeFile(join(dataDir, 'journal', `${NODE}.sock`), '');
-    const recovery = new Recovery({ dataDir, own: OWN, log });
+    const recovery = new Recovery({ dataDir, own: OWN, prices: null, log });
     expect(await recovery.left()).toEqual({ journals: [NODE], bytes: 0 });
     await recovery.recover(db, NODE);
     expect(await readdir(join(dataDir, 'journal'))).toEqual([]);
@@ -266,7 +410,7 @@ describe('what dead processes left', () => {
     const db = await open();
     // What root cannot read either: a folder in the place of a segment.
     await mkdir(segmentPath(dataDir, NODE, SEGMENT), { recursive: true });
-    const recovery = new Recovery({ dataDir, own: OWN, log });
+    const recovery = new Recovery({ dataDir, own: OWN, prices: null, log });
     for (const journal of (await recovery.left()).journals) await recovery.recover(db, journal);
     expect(await recovery.left()).toEqual({ journals: [], bytes: 0 });
     expect(told).toEqual([
@@ -277,6 +421,6 @@ describe('what dead processes left', () => {
 
   test('is not any folder', async () => {
     await mkdir(join(dataDir, 'journal', 'notes'), { recursive: true });
-    expect(await new Recovery({ dataDir, own: OWN, log }).left()).toEqual({ journals: [], bytes: 0 });
+    expect(await new Recovery({ dataDir, own: OWN, prices: null, log }).left()).toEqual({ journals: [], bytes: 0 });
   });
 });

@@ -38,6 +38,14 @@ test('the next server knows what a killed one was charged, and ends its call', a
     const after = lines();
     expect(after.length).toBeGreaterThanOrEqual(before.length);
     expect(after).toEqual(expect.arrayContaining(before));
+    // Nobody was left to charge what the carrier carried: the next server does, at its prices.
+    const carried = read<{ cost_nano_usd: number }>(
+      `select what, state, doubt, cost_nano_usd from lines where seller = 'twilio' order by what`,
+    );
+    expect(carried).toMatchObject(
+      ['leg', 'media_stream'].map((what) => ({ what, state: 'estimated', doubt: 'process_died' })),
+    );
+    expect(carried.every(({ cost_nano_usd }) => cost_nano_usd > 0)).toBe(true);
     expect(read('select reason, ended_by, detail from calls')).toMatchObject([
       { reason: 'internal_error', ended_by: 'us', detail: 'the process died' },
     ]);

@@ -71,7 +71,8 @@ export class InProcessBudgets implements Budgets {
 
   #turnDay(): void {
     const day = dayOf(this.#clock.wallMs());
-    if (day === this.#day) return;
+    // A wall clock that is set back over midnight opens no budget again: the later day goes on.
+    if (day <= this.#day) return;
     this.#day = day;
     this.#today = new Map();
   }

@@ -52,6 +52,8 @@ export type Parsed =
   | { kind: 'malformed' };
 
 const MALFORMED: Parsed = { kind: 'malformed' };
+/** Ids go into what is kept, where a database may refuse what is longer than an index takes. Those of the service have 30. */
+const MAX_ID_LENGTH = 200;
 /** Known events that change nothing here. */
 const IGNORED = new Set([
   'conversation.created',
@@ -85,7 +87,8 @@ export function parseServerMessage(text: string): Parsed {
   const o = object(raw);
   const type = o && string(o.type);
   if (!o || !type) return MALFORMED;
-  const eventId = string(o.event_id);
+  if (isTooLong(o.event_id)) return MALFORMED;
+  const eventId = id(o.event_id);
   if (type === 'rate_limits.updated') return { kind: 'limits', limits: rateLimits(o.rate_limits) };
   if (IGNORED.has(type)) return { kind: 'unknown', type, unexpected: false };
   const message = read(type, o);
@@ -110,8 +113,8 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
     case 'input_audio_buffer.committed':
       return ids(o, 'item_id') && { type: 'committed', itemId: o.item_id as string };
     case 'conversation.item.added': {
-      const id = string(object(o.item)?.id);
-      return id === null ? null : { type: 'item_known', itemId: id };
+      const itemId = id(object(o.item)?.id);
+      return itemId === null ? null : { type: 'item_known', itemId };
     }
     case 'conversation.item.input_audio_transcription.completed':
       return (
@@ -126,10 +129,10 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
       return ids(o, 'item_id') && { type: 'transcription_failed', itemId: o.item_id as string };
     case 'response.created': {
       const response = object(o.response);
-      const id = string(response?.id);
-      if (!response || id === null) return null;
+      const responseId = id(response?.id);
+      if (!response || responseId === null) return null;
       const tag = string(object(response.metadata)?.trunkline);
-      return { type, responseId: id, outOfBand: isOutOfBand(response), tag };
+      return { type, responseId, outOfBand: isOutOfBand(response), tag };
     }
     case 'response.output_item.added':
     case 'response.output_item.done':
@@ -154,7 +157,7 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
         type,
         code: short(string(error.code) ?? string(error.type) ?? 'unknown'),
         detail: string(error.message) ?? '',
-        eventId: string(error.event_id),
+        eventId: id(error.event_id),
       };
     }
     default:
@@ -176,17 +179,18 @@ function rateLimits(list: unknown): RateLimitFact[] {
 
 function outputItem(type: string, o: Json): ServerMessage | null | undefined {
   const item = object(o.item);
-  const itemId = string(item?.id);
-  const responseId = string(o.response_id);
+  const itemId = id(item?.id);
+  const responseId = id(o.response_id);
   if (!item || itemId === null || responseId === null) return null;
   const added = type === 'response.output_item.added';
   if (item.type === 'message') return { type: added ? 'message_added' : 'item_done', responseId, itemId };
-  const call = item.type === 'function_call' ? functionCall(item) : null;
+  if (isTooLong(item.call_id)) return null;
+  const call = functionCall(item);
   return call ? { type: 'call_added', responseId, call } : undefined;
 }
 
 function responseDone(response: Json | null): ServerMessage | null {
-  const responseId = string(response?.id);
+  const responseId = id(response?.id);
   if (!response || responseId === null) return null;
   const details = object(response.status_details);
   const error = object(details?.error);
@@ -208,12 +212,12 @@ function responseDone(response: Json | null): ServerMessage | null {
 const isOutOfBand = (response: Json): boolean => 'conversation_id' in response && response.conversation_id === null;
 
 function functionCall(item: Json | null): FunctionCall | null {
-  const callId = string(item?.call_id);
+  const callId = id(item?.call_id);
   const name = string(item?.name);
   if (!item || item.type !== 'function_call' || callId === null || name === null) return null;
   const status = item.status;
   return {
-    itemId: string(item.id) ?? '',
+    itemId: id(item.id) ?? '',
     callId,
     name,
     arguments: string(item.arguments) ?? '',
@@ -227,8 +231,11 @@ const isBase64 = (payload: string): boolean => payload.length % 4 === 0 && /^[A-
 /** A code as it may be logged and stored: short. */
 const short = (code: string): string => code.slice(0, 100);
 
-const ids = (o: Json, ...names: string[]): true | null =>
-  names.every((name) => typeof o[name] === 'string') ? true : null;
+const isTooLong = (value: unknown): boolean => typeof value === 'string' && value.length > MAX_ID_LENGTH;
+
+const id = (value: unknown): string | null => (isTooLong(value) ? null : string(value));
+
+const ids = (o: Json, ...names: string[]): true | null => (names.every((name) => id(o[name]) !== null) ? true : null);
 
 /** What we send, as the API takes it (strict client schema). Audio is not here: it goes out by template. */
 export type ClientMessage =

@@ -7,6 +7,7 @@ import type { Database } from '../database.ts';
 import type { CallEnded, CallStarted, StoreEvent, ToolKept, TurnKept } from '../events.ts';
 import { dayOf, lineRow, QUANTITY_COLUMNS } from '../line-row.ts';
 import type { CallsTable, LinesTable, Tables, ToolsTable, TurnsTable } from '../schema.ts';
+import { storable } from '../storable.ts';
 
 /** Rows of one statement: SQLite takes 32,766 values in one, and a line has 24. */
 const ROWS_AT_ONCE = 500;
@@ -184,9 +185,6 @@ const toolRow = ({ callId, tool, run }: ToolKept): ToolsTable => ({
   arguments: storable(run.arguments),
   output: run.output === null ? null : storable(run.output),
 });
-
-/** PostgreSQL refuses a text with a zero in it. */
-const storable = (text: string): string => text.replaceAll('\0', '\u{fffd}');
 
 /** Sets columns to what the row that was to be inserted has in them. */
 const given =

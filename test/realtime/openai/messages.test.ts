@@ -205,7 +205,10 @@ describe('reading a server message', () => {
     ['response', (id: string) => wire.responseDone(id, {})],
     ['response', (id: string) => wire.messageAdded(id, 'item_a1')],
     ['item', (id: string) => wire.messageDone('resp_1', id)],
-    ['call', (id: string) => wire.callAdded('resp_1', id)],
+    [
+      'call',
+      (id: string) => ({ ...wire.callAdded('resp_1', 'call_1'), item: { ...wire.callItem('call_1'), call_id: id } }),
+    ],
     ['response', (id: string) => wire.audioDelta(id, 'item_a1', 20)],
     ['item', (id: string) => wire.textDelta('resp_1', id, 'x')],
   ])('calls a message malformed whose %s id no database could index', (_name, message) => {
