@@ -14,15 +14,11 @@ const rank = ({ moduleId }: TestSpecification): number => {
   return at < 0 ? LONGEST.length : at;
 };
 
-/** End-to-end files speak in real time for up to half a minute: what computes fills their pauses, so both begin in turn. */
+/** End-to-end files begin first: they speak in real time for up to half a minute, and what computes fills their pauses. */
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const waiting = sorted.filter(waits).toSorted((a, b) => rank(a) - rank(b));
-    const computing = sorted.filter((file) => !waits(file));
-    const each = Math.ceil(computing.length / Math.max(1, waiting.length));
-    const mixed = waiting.flatMap((file, i) => [file, ...computing.slice(i * each, (i + 1) * each)]);
-    return [...mixed, ...computing.slice(waiting.length * each)];
+    return [...sorted.filter(waits).toSorted((a, b) => rank(a) - rank(b)), ...sorted.filter((file) => !waits(file))];
   }
 }
 

@@ -16,7 +16,8 @@ import { trunkline } from './subjects.ts';
 const MIN_TALK_MS = 500;
 const MAX_TALK_MS = 6_000;
 const ANSWER_MS = 3_000;
-const SETTLE_MS = 2_500;
+/** An idle server closes its journal's segment after 3 s. */
+const SETTLE_MS = 6_000;
 /** Looks per half of the run: enough for a slope, few enough that the collections they cause do not become the load. */
 const LOOKS = 36;
 /** One caller in so many loses the connection, or hangs up before the media, instead of hanging up properly. */
