@@ -23,22 +23,14 @@ const NO_EFFECTS: CallEffect[] = [];
 export function step(state: CallState, event: CallEvent): [CallState, CallEffect[]] {
   if (state.phase === 'ended') return afterTheEnd(state, event);
   const d: Draft = { state, atMs: event.atMs, effects: [] };
-  const { on, spare } = state;
+  const { on } = state;
   if (!isCurrent(event, on)) {
-    if (event.type === 'leg.started' && isConnected(d)) takeBack(d, event.on.leg);
-    else if (spare !== null && isOfSession(event) && event.on.session === spare.session) spareReports(d, event);
-    else if (!isStillWanted(event)) return [state, [{ do: 'note.ignored', what: 'stale_origin', on }]];
-    else if (event.type === 'turn.transcribed') understood(d, event.turn, event.text);
-    else cause(d, { do: 'ledger.charge', usage: event.usage });
-    armTimers(d);
-    return [d.state, d.effects];
-  }
-  if (event.type === 'leg.audio') {
+    if (!reactToOther(d, event)) return [state, [{ do: 'note.ignored', what: 'stale_origin', on }]];
+  } else if (event.type === 'leg.audio') {
     // The frame path: nothing else changes, no timer moves.
     if (isConnected(d)) hear(d, event);
     return [d.state, d.effects];
-  }
-  react(d, event);
+  } else react(d, event);
   if (isLive(d)) keepToBudget(d, state);
   if (isLive(d)) endIfHeard(d);
   if (isLive(d)) armTimers(d);
@@ -62,6 +54,17 @@ function isCurrent(event: CallEvent, on: Origin): boolean {
   if (event.on.epoch !== on.epoch) return false;
   if (event.type.startsWith('leg.')) return event.on.leg === on.leg;
   return !isOfSession(event) || event.on.session === on.session;
+}
+
+/** What comes from another leg or session than the present ones; false: it is void. */
+function reactToOther(d: Draft, event: CallEvent): boolean {
+  const { spare } = d.state;
+  if (event.type === 'leg.started' && isConnected(d)) takeBack(d, event.on.leg);
+  else if (spare !== null && isOfSession(event) && event.on.session === spare.session) spareReports(d, event);
+  else if (!isStillWanted(event)) return false;
+  else if (event.type === 'turn.transcribed') understood(d, event.turn, event.text);
+  else cause(d, { do: 'ledger.charge', usage: event.usage });
+  return true;
 }
 
 /** Also of a session that was replaced: what it cost, and the words that it understood. */

@@ -110,6 +110,58 @@ describe('an answer that nothing is set aside for', () => {
     expect(on.model.items).toHaveLength(1);
   });
 
+  test('and was allowed, of a model that then makes no sound: the next session answers, once it is allowed again', () => {
+    const { line: on, change, asked } = line({ policy: { recoverWithinMs: 8_000, holdBytes: 8_000 } });
+    change(false, 'low');
+    on.model.plans.push({ items: [{ ms: 500 }], thinkMs: 1e9 });
+    callerTurn(on);
+    change(false, 'low');
+    on.until(() => on.opened.length === 2, 6_000);
+    on.until(() => asked() === 2, 2_000);
+    expect(on.model.items).toHaveLength(0);
+    change(false, 'low');
+    on.until(() => on.model.items.length === 1, 2_000);
+    on.advance(1_500);
+    expect(on.heardMs(1_001)).toBe(1_000);
+    expect({ errors: on.model.errors, faults: on.faults }).toEqual({ errors: [], faults: [] });
+  });
+
+  test('waits over a rollover, and over a lost media socket', () => {
+    const {
+      line: on,
+      change,
+      asked,
+    } = line({ policy: { rolloverAfterMs: 5_000, recoverWithinMs: 8_000, resumeWithinMs: 9_000 } });
+    change(false, 'low');
+    on.until(() => on.call.state.on.session === 's2', 20_000);
+    expect(detection(on)).toBe(false);
+    callerTurn(on);
+    on.advance(300);
+    expect({ asked: asked(), items: on.model.items.length }).toEqual({ asked: 1, items: 0 });
+    on.report({ type: 'leg.closed', cause: 'socket_lost', detail: 'gone' });
+    change(false, 'low');
+    on.advance(700);
+    on.startMedia();
+    on.until(() => asked() === 2, 1_000);
+    change(false, 'low');
+    on.until(() => on.model.items.length === 1, 2_000);
+  });
+
+  test('is not given to a caller who hangs up, nor begun by one who talks over the wait', () => {
+    const { line: on, change, asked } = line();
+    change(false, 'low');
+    callerTurn(on);
+    callerTurn(on);
+    change(false, 'low');
+    on.advance(1_500);
+    expect({ asked: asked(), items: on.model.items.length }).toEqual({ asked: 2, items: 1 });
+    callerTurn(on);
+    on.report({ type: 'leg.closed', cause: 'caller_hung_up', detail: '' });
+    change(false, 'low');
+    on.advance(5_000);
+    expect({ items: on.model.items.length, pending: on.clock.pending }).toEqual({ items: 1, pending: 0 });
+  });
+
   test('of a session that takes over waits too', () => {
     const { line: on, change } = line({ policy: { recoverWithinMs: 8_000, holdBytes: 8_000 } });
     change(false, 'low');
