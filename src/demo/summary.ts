@@ -1,6 +1,6 @@
 // What the demo says after the call: what was heard, how quick the answers were, what it would have cost, what was kept,
 // and what to try next. Pure.
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { CallRecord } from '../record/call-record.ts';
 import type { CheckedStop } from '../replay/buffer-check.ts';
 import type { FoldResult } from '../replay/fold.ts';
@@ -78,7 +78,11 @@ export function nextLines({ origin, folder }: { origin: string; folder: string |
   const suggestions: [string, string][] = [
     ...(folder === null
       ? []
-      : [[`npx trunkline replay ${join(folder, 'tape.jsonl')}`, 'decide this call again'] as [string, string]]),
+      : ([
+          [`npx trunkline replay ${join(folder, 'tape.jsonl')}`, 'decide this call again'],
+          // The first characters of an id are enough.
+          [`npx trunkline calls show ${basename(folder).slice(0, 8)}`, 'its words, tools and bill, from the database'],
+        ] as [string, string][])),
     ['npx trunkline replay YOUR.wav', 'call with audio of your own (8 kHz mu-law)'],
     ['agents/clinic.yaml', 'the agent; edit greeting, voice, instructions, tools'],
     ['npm start', 'the same server; with OPENAI_API_KEY in .env a real model answers,'],
@@ -96,7 +100,7 @@ export function nextLines({ origin, folder }: { origin: string; folder: string |
       return [...(command === '' ? [] : [INDENT + paint(surface, 'cyan', command)]), ...below];
     }),
     '',
-    `The server is up at ${paint(surface, 'bold', origin)}, with /healthz and /metrics.`,
+    `The server is up at ${paint(surface, 'bold', origin)}, with /readyz, /metrics and /api.`,
     'Ctrl-C stops it.',
   ];
 }
