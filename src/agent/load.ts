@@ -10,9 +10,18 @@ import { checkTool } from '../tools/declaration.ts';
 import type { Tool } from '../tools/tool.ts';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
-import type { Agent, AgentAdmission, AgentBudget, AgentRetention, Refusal, TurnTaking } from './agent.ts';
+import type { Agent } from './agent.ts';
 import { agentSchema, TOOL_FILE, VOICES } from './schema.ts';
-import type { AgentFile } from './schema.ts';
+import {
+  admissionOf,
+  budgetOf,
+  failureOf,
+  greetingOf,
+  holds,
+  retentionOf,
+  turnTakingOf,
+  withoutSlash,
+} from './sections.ts';
 
 /** What the configuration says about all agents; a `Config` fits. */
 export interface AgentBounds {
@@ -161,110 +170,7 @@ async function loadAgent(
   });
 }
 
-function admissionOf({ admission }: AgentFile): AgentAdmission {
-  const { refused } = admission;
-  const given = <T>(value: T | 'off'): T | null => (value === 'off' ? null : value);
-  return {
-    allow: admission.allow ?? null,
-    deny: admission.deny ?? [],
-    attestation: given<'A' | 'B' | 'C'>(admission.attestation),
-    callsPerMinutePerCaller: given(admission.calls_per_minute_per_caller),
-    callsAtOncePerCaller: given(admission.calls_at_once_per_caller),
-    refused: {
-      denied: refusalOf(refused.denied),
-      limited: refusalOf(refused.limited),
-      full: refusalOf(refused.full),
-      draining: refusalOf(refused.draining),
-      budget: refusalOf(refused.budget),
-    },
-  };
-}
-
-function budgetOf({ budget }: AgentFile): AgentBudget {
-  const nano = (usd: number | 'off') => (usd === 'off' ? null : Math.round(usd * 1e9));
-  return {
-    perCallNanoUsd: nano(budget.per_call_usd),
-    perCallerDayNanoUsd: nano(budget.per_caller_per_day_usd),
-    perDayNanoUsd: nano(budget.per_day_usd),
-    nearly: budget.nearly,
-    goodbye: budget.goodbye,
-    forwardTo: budget.forward_to === 'off' ? null : budget.forward_to,
-  };
-}
-
-/** Audio and words that the file does not name stay as long as the rest of their call. */
-function retentionOf({ retention }: AgentFile): AgentRetention {
-  const days = (given: number | 'forever' = retention.metadata_days) => (given === 'forever' ? null : given);
-  return {
-    audioDays: days(retention.audio_days),
-    textDays: days(retention.text_days),
-    metadataDays: days(retention.metadata_days),
-  };
-}
-
-type RefusedKey = AgentFile['admission']['refused']['full'];
-
-/** The schema has seen that one of the two is there. */
-function refusalOf(refused: RefusedKey): Refusal {
-  if (refused === 'busy') return { give: 'busy' };
-  if (refused.forward_to !== undefined) return { give: 'forward', to: refused.forward_to };
-  return { give: 'sentence', text: refused.say as string };
-}
-
-function failureOf({ failure, model }: AgentFile, hold: Uint8Array, apology: Uint8Array): Agent['failure'] {
-  const { fallback, voicemail } = failure;
-  return {
-    hold,
-    holdAfterMs: failure.hold_after_ms,
-    fallback:
-      fallback === 'off'
-        ? null
-        : {
-            name: fallback.model ?? model.name,
-            endpoint: withoutSlash(fallback.endpoint ?? model.endpoint),
-            voice: fallback.voice ?? model.voice,
-          },
-    apology,
-    apologyText: failure.apology_text,
-    forwardTo: failure.forward_to === 'off' ? null : failure.forward_to,
-    voicemail: voicemail === 'off' ? null : { prompt: voicemail.prompt, maxSeconds: voicemail.max_seconds },
-  };
-}
-
-const withoutSlash = (url: string | undefined) => url?.replace(/\/+$/, '') ?? null;
 const msOf = (seconds: number | undefined) => (seconds === undefined ? undefined : Math.round(seconds * 1000));
-
-/** With a recording the disclosure is part of what is said first; a clip was checked to hold it. */
-function greetingOf({ greeting, recording }: AgentFile, clip: Uint8Array | null): Agent['greeting'] {
-  if (greeting === 'off') return null;
-  const disclosed = recording === 'off' || holds(greeting.text, recording.disclosure);
-  return {
-    text: disclosed ? greeting.text : `${recording.disclosure} ${greeting.text}`,
-    clip,
-    protected: greeting.protected,
-  };
-}
-
-function turnTakingOf({ turn_taking: turns, greeting }: AgentFile): TurnTaking {
-  const none = turns.detection === 'none';
-  const ours = none || turns.interrupt_after_ms > 0 || (greeting !== 'off' && greeting.protected);
-  return {
-    detection:
-      turns.detection === 'server_vad'
-        ? {
-            kind: 'server_vad',
-            threshold: turns.threshold,
-            prefixPaddingMs: turns.prefix_padding_ms,
-            silenceMs: turns.silence_ms,
-          }
-        : turns.detection === 'semantic_vad'
-          ? { kind: 'semantic_vad', eagerness: turns.eagerness }
-          : { kind: 'none' },
-    interruptsBy: turns.interrupts_by ?? (ours ? 'trunkline' : 'model'),
-    answersBy: turns.answers_by ?? (none ? 'trunkline' : 'model'),
-    interruptAfterMs: turns.interrupt_after_ms,
-  };
-}
 
 function checkTurnTaking(source: YamlSource): void {
   const turns = (key: string) => source.at('turn_taking', key);
@@ -327,12 +233,6 @@ function checkSpokenTexts(source: YamlSource): void {
       ['model', 'voice'],
       `expected one of ${VOICES.join(', ')}, or the id of a custom voice (voice_…); other names only with model.endpoint`,
     );
-}
-
-/** True when `text` says `part`, whatever the case and the blanks. */
-function holds(text: string, part: string): boolean {
-  const plain = (value: string) => value.toLowerCase().replace(/\s+/g, ' ').trim();
-  return plain(text).includes(plain(part));
 }
 
 function checkBounds(source: YamlSource, bounds: AgentBounds): void {

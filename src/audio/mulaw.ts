@@ -44,13 +44,6 @@ export function decode(bytes: Uint8Array): Int16Array {
   return samples;
 }
 
-/** 16-bit linear samples to PCMU bytes. */
-export function encode(samples: Int16Array): Uint8Array {
-  const bytes = new Uint8Array(samples.length);
-  for (let i = 0; i < samples.length; i++) bytes[i] = ENCODED[(samples[i] as number) + 32_768] as number;
-  return bytes;
-}
-
 /** `bytes` of digital silence. */
 export const silence = (bytes: number): Buffer => Buffer.alloc(bytes, SILENCE_BYTE);
 

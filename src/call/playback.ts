@@ -177,9 +177,6 @@ export function heardBytes(p: Playback, track: Track, atMs: number): number {
 export const isFullyHeard = (p: Playback, track: Track, atMs: number): boolean =>
   track.complete && heardBytes(p, track, atMs) >= track.received;
 
-/** True while anything is unheard, or an utterance is still being received. */
-export const isSpeaking = (p: Playback, atMs: number): boolean => p.tracks.some((t) => !isFullyHeard(p, t, atMs));
-
 /** True while there is received audio that was not sent yet and can be: whole frames, or an utterance's tail. */
 export const hasUnsent = (p: Playback): boolean =>
   p.tracks.some((t) => (t.complete ? t.sent < t.received : t.received - t.sent >= FRAME_BYTES));
