@@ -29,6 +29,8 @@ const CALL_SHELL = [
   'shelf',
   'feed',
   'spending',
+  'people',
+  'hidden',
 ].map((name) => `call/${name}.ts`);
 
 /** The model side's own machine: as pure as the call core. */
@@ -45,7 +47,7 @@ const DIALOGUE = [
     'usage',
     'json',
   ],
-  ...['items', 'error-codes', 'messages', 'recall'],
+  ...['items', 'error-codes', 'messages', 'recall', 'summary'],
 ].map((name) => `realtime/openai/${name}.ts`);
 
 /** What a pure file may not know of: time, chance, the process. */
@@ -69,14 +71,15 @@ export const TABLE: readonly Row[] = [
   { area: 'coordination', files: ['coordination/'], may: ['type carrier/carrier.ts', 'clock'] },
   { area: 'carrier/twilio', files: ['carrier/twilio/'], may: ['carrier', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'carrier', files: ['carrier/carrier.ts'], may: ['audio', 'errors'] },
-  { area: 'tools', files: ['tools/'], may: ['errors', 'clock'] },
+  { area: 'tools', files: ['tools/'], may: ['type carrier/carrier.ts', 'errors', 'clock', 'yaml', 'spelling', 'type log'] },
   { area: 'agent', files: ['agent/'], may: ['tools', 'errors', 'audio', 'yaml'], computed: 'the tools file that an agent file names' },
+  { area: 'agent tools', files: ['agent-tools.ts'], may: ['agent', 'tools', 'type carrier/carrier.ts', 'clock', 'type log'] },
   { area: 'dialogue', files: DIALOGUE, may: ['realtime', 'audio'], packages: false },
-  { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'audio', 'config', 'errors', 'log', 'clock'] },
+  { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'tools/parameters.ts', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'realtime', files: ['realtime/'], may: ['agent', 'audio', 'errors', 'clock'] },
   { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors', 'yaml'] },
   { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
-  { area: 'call', files: ['call/'], may: ['heard-text', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
+  { area: 'call', files: ['call/'], may: ['tools/built-in.ts', 'heard-text', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
   { area: 'peers', files: ['peers/'], may: ['carrier/carrier.ts', 'type call', 'type call shell', 'clock', 'errors', 'log'] },
   { area: 'simulator', files: ['simulator/'], may: ['audio', 'clock', 'errors', 'yaml'] },
   { area: 'phone', files: ['phone/'], may: ['audio', 'clock'] },

@@ -19,6 +19,7 @@ import { twilioControl } from './carrier/twilio/rest.ts';
 import { explainStreamError } from './carrier/twilio/stream-codes.ts';
 import { openBooks } from './books.ts';
 import { type Clock, realClock } from './clock.ts';
+import { type AgentTools, openAgentTools } from './agent-tools.ts';
 import type { Config } from './config.ts';
 import { keepRegistered } from './coordination/heartbeat.ts';
 import { InProcess } from './coordination/in-process.ts';
@@ -42,7 +43,6 @@ import { recordingOnlooker } from './tape/recording.ts';
 import { startRetention } from './privacy/schedule.ts';
 import { troubleLog } from './record/trouble-log.ts';
 import { tapeRecorder } from './tape/recorder.ts';
-import { createToolRunner, type ToolRunner } from './tools/runner.ts';
 
 export interface ServerOptions {
   config: Config;
@@ -63,6 +63,8 @@ export interface ServerOptions {
   loopDelayMs?: () => number;
   /** How the store of facts and costs is opened; default: journal and database of the configuration. */
   openStore?: (options: StoreOptions) => Promise<Store>;
+  /** Where the tools' `${NAME}` are looked up. Default: the process's environment. */
+  env?: Readonly<Record<string, string | undefined>>;
   /** What the calls get for the files of the data folder; default: these. For faults of a disk. */
   store?: (files: CallStore) => CallStore;
 }
@@ -174,11 +176,27 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     standard: config.openaiBaseUrl,
     apiKey: config.openaiApiKey ?? 'simulator',
   });
-  const model = (agent: Agent): Model => openAiModel(agent, endpoints, clock);
-
-  const runners = new Map<Agent, ToolRunner>(
-    agents.map((agent) => [agent, createToolRunner(agent.tools, { clock, deadlineMs: agent.limits.toolMs })]),
-  );
+  const control =
+    config.twilioAccountSid && config.twilioAuthToken
+      ? twilioControl({
+          baseUrl: config.twilioApiBaseUrl,
+          accountSid: config.twilioAccountSid,
+          authToken: config.twilioAuthToken,
+          publicUrl,
+          clock,
+          log,
+          counters: metrics.counters,
+        })
+      : null;
+  const tools = await openAgentTools({
+    agents,
+    env: options.env ?? process.env,
+    clock,
+    log,
+    control,
+    watch: metrics.tools,
+  });
+  const model = (agent: Agent): Model => openAiModel(tools.equipped(agent), endpoints, clock);
   const looksOn = options.standingOnlookers ?? 'all';
   const standing: OnlookerFactory[] = [
     troubleLog({ log }),
@@ -204,21 +222,10 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     journalFull: () => books.store.health.state === 'full',
     meter: books.meter,
     loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
-    runTool: (agent, callId, run) => (runners.get(agent) as ToolRunner).run({ ...run, callId }),
+    tools: (agent, caller) => tools.forCall(agent, caller),
     store: new SteadyStore({ store: options.store?.(files) ?? files, clock, failed: failedRead }),
     holdings,
-    control:
-      config.twilioAccountSid && config.twilioAuthToken
-        ? twilioControl({
-            baseUrl: config.twilioApiBaseUrl,
-            accountSid: config.twilioAccountSid,
-            authToken: config.twilioAuthToken,
-            publicUrl,
-            clock,
-            log,
-            counters: metrics.counters,
-          })
-        : null,
+    control,
     onlookers: [...(looksOn === 'none' ? [] : standing), ...(options.onlookers ?? [])],
     watch: {
       admitted: ({ opening, agent }) => callLogger(log, opening.callId).info({ agent: agent.name }, 'call admitted'),
@@ -286,7 +293,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     peers: sharing.passing,
     hold: (callId, close) => holdings.hold('media_socket', callId, close),
   });
-  addProbes(app, calls, metrics, books.store);
+  addProbes(app, calls, metrics, books.store, tools);
   await app.register(dashboardApi, { store: books.store, adminToken, version: VERSION, clock, log });
   const stopRetention = startRetention({ ...{ dataDir: config.dataDir, agents, clock, log }, store: books.store });
   const closeAll = async (): Promise<void> => {
@@ -295,6 +302,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     await sharing.close();
     await simulator?.close();
     await retentionStopped;
+    await tools.close();
     await books.close();
     stopSweep();
     metrics.close();
@@ -347,13 +355,21 @@ function localOrigin(host: string, port: number): string {
 }
 
 /** Liveness; readiness, false while draining, full, or when nothing more can be kept; Prometheus. */
-function addProbes(app: FastifyInstance, calls: Calls, metrics: Metrics, store: Store): void {
+function addProbes(
+  app: FastifyInstance,
+  calls: Calls,
+  metrics: Metrics,
+  store: Store,
+  tools: Pick<AgentTools, 'waiting'>,
+): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const { state, why } = store.health;
     const status = calls.draining ? 'draining' : calls.full ? 'full' : state === 'full' ? 'journal_full' : 'ready';
     const database = state === 'ok' ? { database: state } : { database: state, why };
-    return reply.code(status === 'ready' ? 200 : 503).send({ status, live: calls.live, ...database });
+    // Agents that chose to start without a source are ready without it; an operator wants to know.
+    const missing = tools.waiting.length === 0 ? {} : { missing_tools: tools.waiting };
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, live: calls.live, ...database, ...missing });
   });
   app.get('/metrics', async (_request, reply) => {
     metrics.kept(store.health);

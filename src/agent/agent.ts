@@ -1,5 +1,7 @@
 // An agent: who answers a number, with which voice, instructions, turn-taking policy, tools and limits. Loaded from a YAML
 // file by load.ts; plain data but for the tools' functions.
+import type { Outbound } from '../tools/hosts.ts';
+import type { ToolSource } from '../tools/sources.ts';
 import type { Tool } from '../tools/tool.ts';
 
 /** How the end of a caller's turn is found. All numbers are sent to the model explicitly. */
@@ -96,6 +98,38 @@ export interface AgentRetention {
   metadataDays: number | null;
 }
 
+/** A person or a desk that the agent may hand a caller over to. */
+export interface AgentTarget {
+  /** E.164 or a SIP URI. */
+  to: string;
+  how: 'cold' | 'warm';
+  ringSeconds: number;
+  /** Tells the model when. */
+  when: string;
+}
+
+/** Watches what the agent says, or what tools are asked for. */
+export interface AgentGuardrail {
+  name: string;
+  watch: 'speech' | 'arguments';
+  /** A regular expression; case does not matter. */
+  pattern: string;
+  /** What the agent is told to do instead. */
+  instead: string;
+}
+
+/** A number that the caller may be asked to key in. */
+export interface AgentField {
+  min: number;
+  max: number;
+  endKey: '#' | '*' | '';
+  timeoutMs: number;
+  /** Neither digits nor tones reach model, log, tape, transcript or recording. */
+  sensitive: boolean;
+  /** Tells the model what it is. */
+  what: string;
+}
+
 export interface Agent {
   name: string;
   /** File the agent came from, relative to the agents folder. */
@@ -125,7 +159,29 @@ export interface Agent {
   };
   admission: AgentAdmission;
   budget: AgentBudget;
+  /** Functions of its tool files; of a running server those of all its sources. */
   tools: readonly Tool[];
+  /** HTTP requests, OpenAPI documents and MCP servers that are tools once they are opened; secrets are not in them. */
+  sources: readonly ToolSource[];
+  /** Where its tools may connect beside what they name themselves. */
+  outbound: Outbound;
+  /** Whom it may hand callers over to, by name. */
+  transfer: Readonly<Record<string, AgentTarget>>;
+  /** What it may ask callers to key in, by name. */
+  keypad: Readonly<Record<string, AgentField>>;
+  /** How callers agree to what cannot be undone; words in lower case. */
+  consent: { by: 'voice_or_key' | 'key'; yes: readonly string[]; no: readonly string[] };
+  /** What calls may have been about; null: no notes are taken. */
+  notes: { dispositions: readonly string[] } | null;
+  /** It may press keys towards the other side. */
+  sendsDtmf: boolean;
+  /** It may send the caller a text message; `from` null: from the number that was called. */
+  sms: { from: string | null; perCall: number } | null;
+  /** Agents that it may hand the call to, and when. */
+  handOff: readonly { agent: string; when: string }[];
+  guardrails: readonly AgentGuardrail[];
+  /** What a caller hears while a tool runs: `say` tells the model (null: the clip `failure.hold`); then hold sound, PCMU. */
+  filler: { afterMs: number; say: string | null; music: Uint8Array | null; musicAfterMs: number };
   /** Built-in: the agent may end the call after its goodbye was heard. `goodbye` tells the model how to say one it left out. */
   endCall: { enabled: boolean; goodbye: string };
   failure: AgentFailure;

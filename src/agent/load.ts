@@ -2,11 +2,13 @@
 // fault of every file is told at once. Behind this everything trusts an Agent.
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readWav } from '../audio/wav.ts';
 import { TrunklineError } from '../errors.ts';
 import { checkTool } from '../tools/declaration.ts';
+import { BUILT_IN_TOOLS } from '../tools/built-in.ts';
+import { checkToolNames, readToolSources } from '../tools/source-checks.ts';
 import type { Tool } from '../tools/tool.ts';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
@@ -15,10 +17,16 @@ import { agentSchema, TOOL_FILE, VOICES } from './schema.ts';
 import {
   admissionOf,
   budgetOf,
+  consentOf,
   failureOf,
+  fillerOf,
   greetingOf,
+  handOffOf,
   holds,
+  keypadOf,
   retentionOf,
+  smsOf,
+  transferOf,
   turnTakingOf,
   withoutSlash,
 } from './sections.ts';
@@ -46,7 +54,7 @@ const SHIPPED_APOLOGY = fileURLToPath(new URL('../../agents/clips/apology.wav', 
 export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agent[]> {
   let names: string[];
   try {
-    names = (await readdir(dir)).filter((name) => /^[^.].*\.ya?ml$/i.test(name)).sort();
+    names = await agentFiles(dir);
   } catch (error) {
     throw refusal([`${dir}: expected a folder of agent files (${reasonOf(error)})`], error);
   }
@@ -70,9 +78,21 @@ export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agen
     sources.push(source);
   }
   findRivals(sources);
+  checkHandOffs(sources);
   faults.push(...sources.flatMap((source) => source.faults));
   if (faults.length > 0) throw refusal(faults);
   return agents;
+}
+
+/** `*.yaml` of the folder, and `agent.yaml` of the folders in it: an agent with files of its own. */
+async function agentFiles(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true });
+  const files = entries.flatMap((entry) => (/^[^.].*\.ya?ml$/i.test(entry.name) ? [entry.name] : []));
+  for (const { name } of entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))) {
+    const inside = (await readdir(join(dir, name))).filter((file) => /^agent\.ya?ml$/i.test(file));
+    files.push(...inside.map((file) => join(name, file)));
+  }
+  return files.sort();
 }
 
 /** Two agents that want the same number, or have the same name: a fault of the second. */
@@ -94,7 +114,26 @@ function findRivals(sources: readonly YamlSource[]): void {
   }
 }
 
-const nameOf = (name: unknown, file: string) => (typeof name === 'string' && name.trim()) || file.replace(/\.\w+$/, '');
+/** Without a name of its own an agent is called like its file, or like the folder that is all its own. */
+const nameOf = (name: unknown, file: string) =>
+  (typeof name === 'string' && name.trim()) || file.replace(/[/\\]agent\.\w+$/, '').replace(/\.\w+$/, '');
+
+/** An agent can be handed to those of the same folder, and not to itself. */
+function checkHandOffs(sources: readonly YamlSource[]): void {
+  const names = sources.map((source) => nameOf(source.at('name'), source.file));
+  for (const source of sources) {
+    const own = nameOf(source.at('name'), source.file);
+    const handOff = source.at('hand_off');
+    if (typeof handOff !== 'object' || handOff === null) continue;
+    for (const name of Object.keys(handOff))
+      if (name === own || !names.includes(name))
+        source.fault(
+          ['hand_off', name],
+          `expected the name of another agent: ${names.filter((one) => one !== own).join(', ') || 'there is none'}`,
+          'key',
+        );
+  }
+}
 
 /** One agent, or undefined with the reasons in `source.faults`. */
 async function loadAgent(
@@ -111,17 +150,38 @@ async function loadAgent(
   checkBounds(source, bounds);
   checkRetention(source);
   checkForwards(source);
+  // What an agent file names lies beside it.
+  const own = dirname(join(dir, source.file));
+  const read = async (named: string): Promise<Buffer> => {
+    try {
+      return await readFile(await inside(dir, own, named));
+    } catch (error) {
+      throw new Error(reasonOf(error), { cause: error });
+    }
+  };
   const greetingClip = await readClip(source, ['greeting', 'clip'], dir);
   const hold = await readClip(source, ['failure', 'hold'], dir, SHIPPED_HOLD);
   const apology = await readClip(source, ['failure', 'apology'], dir, SHIPPED_APOLOGY);
-  const { tools, code } = await readTools(source, dir);
+  const music = await readClip(source, ['filler', 'music'], dir);
+  const { tools, code } = await readTools(source, dir, own);
+  const declared = await readToolSources(source, read);
+  checkToolNames(source, declared.sources, [...tools.map(({ name }) => name), ...BUILT_IN_TOOLS]);
+  checkTargets(source);
   if (!file || source.faults.length > 0) return undefined;
 
   const { model } = file;
   return deepFreeze<Agent>({
     name: nameOf(file.name, source.file),
     file: source.file,
-    hash: hashOf([Buffer.from(text), code, greetingClip?.file, hold!.file, apology!.file]),
+    hash: hashOf([
+      Buffer.from(text),
+      ...code,
+      ...declared.files,
+      greetingClip?.file,
+      hold!.file,
+      apology!.file,
+      music?.file,
+    ]),
     answers: file.answers,
     model: {
       name: bounds.openaiRealtimeModel ?? model.name,
@@ -163,6 +223,17 @@ async function loadAgent(
     admission: admissionOf(file),
     budget: budgetOf(file),
     tools,
+    sources: declared.sources,
+    outbound: declared.outbound,
+    transfer: transferOf(file),
+    keypad: keypadOf(file),
+    consent: consentOf(file),
+    notes: file.notes === 'off' ? null : file.notes,
+    sendsDtmf: file.send_dtmf,
+    sms: smsOf(file),
+    handOff: handOffOf(file),
+    guardrails: file.guardrails,
+    filler: fillerOf(file, music?.audio ?? null),
     endCall: file.end_call,
     failure: failureOf(file, hold!.audio, apology!.audio),
     recording: file.recording === 'off' ? null : file.recording,
@@ -259,6 +330,16 @@ function checkRetention(source: YamlSource): void {
   }
 }
 
+/** A caller who is transferred to the agent's own number is back where they were. */
+function checkTargets(source: YamlSource): void {
+  const answers = source.at('answers');
+  const targets = source.at('transfer');
+  if (typeof targets !== 'object' || targets === null || !Array.isArray(answers)) return;
+  for (const name of Object.keys(targets))
+    if (answers.includes(source.at('transfer', name, 'to')))
+      source.fault(['transfer', name, 'to'], 'expected another number than those that this agent answers');
+}
+
 /** Where a file says to whom a caller is forwarded. */
 const FORWARDS = [
   ['failure', 'forward_to'],
@@ -292,7 +373,7 @@ async function readClip(
   const named = source.at(...path);
   if (named !== undefined && typeof named !== 'string') return undefined;
   try {
-    const location = named === undefined ? fallback : await inside(dir, named.trim());
+    const location = named === undefined ? fallback : await inside(dir, dirname(join(dir, source.file)), named.trim());
     if (location === undefined) return undefined;
     const file = await readFile(location);
     const { channels, durationMs } = readWav(file, basename(location));
@@ -306,33 +387,44 @@ async function readClip(
   }
 }
 
-async function readTools(source: YamlSource, dir: string): Promise<{ tools: Tool[]; code?: Buffer }> {
-  const named = source.at('tools');
-  if (typeof named !== 'string' || !TOOL_FILE.test(named.trim())) return { tools: [] };
+/** The functions of every tool file that is named, and the files themselves, which are part of the agent's hash. */
+async function readTools(source: YamlSource, dir: string, own: string): Promise<{ tools: Tool[]; code: Buffer[] }> {
   const tools: Tool[] = [];
-  try {
-    const location = await inside(dir, named.trim());
-    const code = await readFile(location);
-    const module = (await import(pathToFileURL(location).href)) as { default?: unknown };
-    if (module.default === undefined)
-      throw new Fault('expected a file whose default export is a tool or a list of tools');
-    for (const value of Array.isArray(module.default) ? (module.default as unknown[]) : [module.default]) {
-      const checked = checkTool(value);
-      if ('faults' in checked) for (const fault of checked.faults) source.fault(['tools'], fault);
-      else if (tools.some((tool) => tool.name === checked.tool.name))
-        source.fault(['tools'], `tool ${checked.tool.name}: expected each name once`);
-      else tools.push(checked.tool);
+  const code: Buffer[] = [];
+  for (const [path, named] of toolFiles(source.at('tools'))) {
+    try {
+      const location = await inside(dir, own, named);
+      code.push(await readFile(location));
+      const module = (await import(pathToFileURL(location).href)) as { default?: unknown };
+      if (module.default === undefined)
+        throw new Fault('expected a file whose default export is a tool or a list of tools');
+      for (const value of Array.isArray(module.default) ? (module.default as unknown[]) : [module.default]) {
+        const checked = checkTool(value);
+        if ('faults' in checked) for (const fault of checked.faults) source.fault(path, fault);
+        else if (tools.some((tool) => tool.name === checked.tool.name))
+          source.fault(path, `tool ${checked.tool.name}: expected each name once`);
+        else tools.push(checked.tool);
+      }
+    } catch (error) {
+      source.fault(path, reasonOf(error));
     }
-    return { tools, code };
-  } catch (error) {
-    source.fault(['tools'], reasonOf(error));
-    return { tools: [] };
   }
+  return { tools, code };
+}
+
+/** Where tool files are named, in the short form and in the list. */
+function toolFiles(section: unknown): [path: (string | number)[], file: string][] {
+  const list: [(string | number)[], unknown][] = Array.isArray(section)
+    ? section.map((entry, i) => [['tools', i, 'file'], (entry as { file?: unknown } | null)?.file])
+    : [[['tools'], section]];
+  return list.flatMap(([path, file]) =>
+    typeof file === 'string' && TOOL_FILE.test(file.trim()) ? [[path, file.trim()]] : [],
+  );
 }
 
 /** The absolute path of a file named in an agent file. Neither `..` nor a link leads out of the agents folder. */
-async function inside(dir: string, named: string): Promise<string> {
-  const location = resolve(dir, named);
+async function inside(dir: string, own: string, named: string): Promise<string> {
+  const location = resolve(own, named);
   if (isAbsolute(named) || !within(dir, location) || !within(await realpath(dir), await realpath(location)))
     throw new Fault('expected a path inside the agents folder, relative to the agent file');
   return location;

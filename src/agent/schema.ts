@@ -1,6 +1,7 @@
 // The agent file as YAML: every key, its bounds and its default. What depends on several keys, on other files or on the
 // configuration is decided in load.ts. docs/agent-file.md describes the same keys for operators; a test compares the two.
 import { z } from 'zod';
+import { outboundSchema, toolsSchema } from '../tools/schema.ts';
 
 /** Voices of the model's server (2026-11); others are ids of custom voices, or belong to another endpoint. */
 export const VOICES = [
@@ -149,6 +150,59 @@ const turnTaking = section({
   interrupt_after_ms: integer(0, 5000, ' of milliseconds').default(0),
 });
 
+const NAME = /^[a-z][a-z0-9_]{0,31}$/;
+const named = <T extends z.core.SomeType>(what: string, schema: T) =>
+  z
+    .record(z.string().regex(NAME, `${what}: small letters, digits and _, at most 32`), schema, 'a mapping of names')
+    .refine((all) => Object.keys(all).length <= 64, 'at most 64 of them');
+const SIP_URI = /^sips?:[^\s@<>"]{1,64}@[^\s@<>"]{1,180}$/i;
+const person = `${e164}, or a SIP address: sip:desk@example.com`;
+
+const transferTarget = section({
+  to: z.string(person).refine((to) => E164.test(to) || SIP_URI.test(to), person),
+  how: oneOf(['cold', 'warm']).default('cold'),
+  ring_seconds: integer(5, 120, ' of seconds').default(20),
+  when: text('a sentence that tells the agent when'),
+});
+
+const keypadField = section({
+  what: text('a few words that tell the agent what it is'),
+  digits: z.union(
+    [
+      integer(1, 32, ' of digits'),
+      z.tuple([integer(1, 32), integer(1, 32)]).refine(([min, max]) => min <= max, 'fewest first'),
+    ],
+    'how many digits, from 1 to 32, or [fewest, most]',
+  ),
+  end_key: z.enum(['#', '*', 'off'], '"#", "*" or off').default('#'),
+  timeout_seconds: number(2, 60, ' of seconds').default(8),
+  sensitive: flag().default(false),
+});
+
+const words = (what: string) => z.array(text(what), `a list: ${what}`).min(1, `a list: ${what}`).max(100);
+
+const consent = section({
+  by: oneOf(['voice_or_key', 'key']).default('voice_or_key'),
+  yes: words('words of a caller who agrees').optional(),
+  no: words('words of a caller who does not').optional(),
+});
+
+const regular = 'a regular expression that is not empty';
+const guardrail = section({
+  name: text('a name'),
+  watch: oneOf(['speech', 'arguments']),
+  pattern: text(regular).refine((pattern) => isRegular(pattern), regular),
+  instead: text('a sentence that tells the agent what to do instead'),
+});
+
+function isRegular(pattern: string): boolean {
+  try {
+    return !new RegExp(pattern, 'iu').test('');
+  } catch {
+    return false;
+  }
+}
+
 /** What an agent file may hold. */
 export const agentSchema = section({
   name: text('a name of at most 64 characters on one line', /^[^\n\r]{1,64}$/).optional(),
@@ -201,7 +255,30 @@ export const agentSchema = section({
     goodbye: sentence().default('I am sorry, I have to end our call here. Thank you for calling, and goodbye.'),
     forward_to: z.union([z.literal('off'), z.string().regex(E164)], `off, or ${e164}`).default('off'),
   }).prefault({}),
-  tools: text('the path of a tool file (.ts, .js or .mjs)', TOOL_FILE).optional(),
+  tools: toolsSchema.optional(),
+  outbound: outboundSchema.prefault({}),
+  transfer: named('a target', transferTarget).default({}),
+  keypad: named('a field', keypadField).default({}),
+  consent: consent.prefault({}),
+  notes: offOr(
+    section({ dispositions: z.array(text('a word or two'), 'a list of what a call may be about').min(1).max(50) }),
+    'a mapping with dispositions: what a call may be about',
+  ).default('off'),
+  send_dtmf: flag().default(false),
+  sms: offOr(
+    section({ from: z.string(e164).regex(E164, e164).optional(), per_call: integer(1, 10, ' of messages').default(1) }),
+    'a mapping with from and per_call',
+  ).default('off'),
+  hand_off: z
+    .record(z.string(), text('a sentence that tells the agent when'), 'a mapping: the name of an agent, and when')
+    .default({}),
+  guardrails: z.array(guardrail, 'a list of guardrails').max(50, 'at most 50 guardrails').default([]),
+  filler: section({
+    after_ms: integer(500, 30_000, ' of milliseconds').optional(),
+    say: offOr(sentence(), 'what the agent is told to say').default('off'),
+    music: wav().optional(),
+    music_after_ms: integer(0, 60_000, ' of milliseconds').default(2_000),
+  }).prefault({}),
   end_call: section({
     enabled: flag().default(true),
     goodbye: sentence().default('Say a short, friendly goodbye.'),

@@ -113,3 +113,45 @@ export function holds(text: string, part: string): boolean {
   const plain = (value: string) => value.toLowerCase().replace(/\s+/g, ' ').trim();
   return plain(text).includes(plain(part));
 }
+
+export const transferOf = ({ transfer }: AgentFile): Agent['transfer'] =>
+  Object.fromEntries(
+    Object.entries(transfer).map(([name, { to, how, ring_seconds: ringSeconds, when }]) => [
+      name,
+      { to, how, ringSeconds, when },
+    ]),
+  );
+
+export const keypadOf = ({ keypad }: AgentFile): Agent['keypad'] =>
+  Object.fromEntries(
+    Object.entries(keypad).map(([name, { what, digits, end_key: end, timeout_seconds: seconds, sensitive }]) => {
+      const [min, max] = typeof digits === 'number' ? [digits, digits] : digits;
+      const endKey = end === 'off' ? '' : end;
+      return [name, { what, min, max, endKey, timeoutMs: Math.round(seconds * 1000), sensitive }];
+    }),
+  );
+
+/** Plain words of agreement and of refusal in the languages that callers of a sample agent speak; an agent file may name its own. */
+const YES =
+  'yes,yeah,yep,yup,sure,correct,right,exactly,okay,ok,absolutely,please do,go ahead,do it,confirm,confirmed,i agree,' +
+  'ja,genau,gerne,richtig,sí,si,claro,correcto,vale,de acuerdo,oui,certo,esatto,sim,isso';
+const NO =
+  "no,nope,not,don't,dont,do not,never,wait,stop,hold on,cancel that,wrong,incorrect,nein,nicht,falsch,halt,warte,moment," +
+  'espera,para,incorrecto,non,pas,attendez,sbagliato,aspetta,não,espere';
+
+export function consentOf({ consent }: AgentFile): Agent['consent'] {
+  const list = (given: readonly string[] | undefined, usual: string): string[] =>
+    (given ?? usual.split(',')).map((word) => word.trim().toLowerCase());
+  return { by: consent.by, yes: list(consent.yes, YES), no: list(consent.no, NO) };
+}
+
+export const smsOf = ({ sms }: AgentFile): Agent['sms'] =>
+  sms === 'off' ? null : { from: sms.from ?? null, perCall: sms.per_call };
+
+export const handOffOf = ({ hand_off: handOff }: AgentFile): Agent['handOff'] =>
+  Object.entries(handOff).map(([agent, when]) => ({ agent, when }));
+
+export function fillerOf({ filler, failure }: AgentFile, music: Uint8Array | null): Agent['filler'] {
+  const { after_ms: afterMs = failure.hold_after_ms, say, music_after_ms: musicAfterMs } = filler;
+  return { afterMs, say: say === 'off' ? null : say, music, musicAfterMs };
+}

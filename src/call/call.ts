@@ -3,21 +3,26 @@
 //
 // One outside input is one instant: everything it causes carries the same time, so that a tape replays to the same steps.
 import type { AudioChunk } from '../audio/chunk.ts';
-import { FRAME_MS } from '../audio/mulaw.ts';
+import { BYTES_PER_MS, FRAME_MS, silence } from '../audio/mulaw.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../carrier/carrier.ts';
 import type { Cancel, Clock } from '../clock.ts';
+import { dtmfTones } from '../audio/dtmf.ts';
 import type { RealtimeEvent, RealtimeSession } from '../realtime/session.ts';
-import type { ToolOutcome } from '../tools/tool.ts';
+import type { ToolOutcome, ToolRequest } from '../tools/tool.ts';
 import { assertNever } from './assert-never.ts';
 import type { CallEffect } from './effect.ts';
 import type { CallEvent, Origin, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
 import type { Feed } from './feed.ts';
+import { KEY_MS, WAIT_MS } from './built-ins.ts';
+import { isHidden } from './collecting.ts';
 import { afterFault } from './ending.ts';
+import { Drawer, hidden } from './hidden.ts';
 import { step } from './machine.ts';
 import type { Shelf } from './shelf.ts';
 import type { Spending } from './spending.ts';
 import { admittedCall, type CallOpening, type CallState } from './state.ts';
 import { type Termination, terminationOf } from './termination.ts';
+import { isSentOn } from './transfer.ts';
 
 /** How a session talks back to its call. */
 export interface SessionHooks {
@@ -33,19 +38,23 @@ export interface SessionHooks {
 export interface WantedSession {
   /** Its name in this call: s1, s2, … */
   session: string;
+  /** Whose: the name of the agent that answers. */
+  agent: string;
   /** Which of the agent's models: 0, or 1 for its fallback. */
   target: number;
   /** Not before so many milliseconds. */
   afterMs: number;
 }
 
-/** One tool call to run; `arguments` is the model's JSON text, unchecked. */
-export interface ToolRun {
-  toolCall: string;
-  name: string;
-  arguments: string;
-  signal: AbortSignal;
+/** One tool call to run, of an agent. */
+export interface ToolRun extends ToolRequest {
+  agent: string;
+  /** What the caller has keyed in under a field's name. */
+  digits(field: string): string | null;
 }
+
+/** Whom to ring up for the caller. */
+export type WantedPerson = Omit<Extract<CallEffect, { do: 'person.call' }>, 'do' | 'on'>;
 
 export interface CallOptions {
   opening: CallOpening;
@@ -60,6 +69,10 @@ export interface CallOptions {
   runTool(run: ToolRun): Promise<ToolOutcome>;
   /** Asks the carrier to open a media stream of this call again. */
   recallLeg(): void;
+  /** Tells the carrier to take the caller elsewhere; false: it cannot be told. Never rejects. */
+  redirectLeg(next: NextStep): Promise<boolean>;
+  /** People whom the caller is handed over to. */
+  people: { call(person: WantedPerson): void; drop(): void };
   /** Stores what follows the media, before the media ends. Never rejects. */
   storeNext(next: NextStep): Promise<void>;
   /** The call ended; sockets may still be closing. */
@@ -74,6 +87,10 @@ export interface CallOptions {
 const RECENT_FRAMES = 100;
 /** After the end both sockets must be gone within this, or they are given up on. */
 const CLOSE_WITHIN_MS = 1_500;
+/** Of each key, its tone; the rest is silence. */
+const TONE_MS = 100;
+/** What a tool still does for a caller who is gone is waited for as long as its deadline may be, and not for ever. */
+const TOOLS_WITHIN_MS = 30_000;
 /** A disk slower than this does not keep the caller on a dead line. */
 const STORE_WITHIN_MS = 300;
 
@@ -89,6 +106,7 @@ export class Call {
   #recentAt = 0;
   readonly #timers = new Map<TimerName, Cancel>();
   readonly #tools = new Map<string, AbortController>();
+  readonly #drawer = new Drawer();
   readonly #queue: CallEvent[] = [];
   readonly #resolveClosed: () => void;
   #state: CallState;
@@ -111,13 +129,21 @@ export class Call {
     this.#resolveClosed = resolve;
     this.#atMs = options.opening.atMs;
     this.#state = admittedCall(options.opening);
-    this.#openSession({ session: options.opening.on.session, target: options.opening.target ?? 0, afterMs: 0 });
+    const { on, agent = '', target = 0 } = options.opening;
+    this.#openSession({ session: on.session, agent, target, afterMs: 0 });
   }
 
   /** The media went away, and a new stream of this call would be taken. */
   get away(): boolean {
     const state = this.#state;
-    return (state.phase === 'talking' || state.phase === 'leaving') && state.away !== null;
+    return (state.phase === 'talking' || state.phase === 'leaving') && state.away !== null && !isSentOn(state);
+  }
+
+  /** How the caller was sent on to a person, who has not taken the call yet; null: the caller is here, or was missed. */
+  get sentOn(): 'cold' | 'warm' | null {
+    const state = this.#state;
+    if (state.phase === 'ended' || state.transfer === null || !isSentOn(state)) return null;
+    return state.policy.errands.targets[state.transfer.target]?.how ?? null;
   }
 
   /** The carrier says that its media is over, whatever the socket still looks like. */
@@ -131,6 +157,11 @@ export class Call {
     this.#finishIfDone();
   }
 
+  /** Over but for tools that finish what they began. */
+  get lingers(): boolean {
+    return this.#ended && !this.#finishing && this.#tools.size > 0;
+  }
+
   get state(): CallState {
     return this.#state;
   }
@@ -141,9 +172,10 @@ export class Call {
     this.#legReleased = false;
     this.#legs += 1;
     const name = `l${this.#legs}`;
-    return (event) => {
+    return (given) => {
       // One that was given up on has nothing more to say.
       if (this.#leg !== leg) return;
+      const event = this.#asMayBeSeen(given);
       if (event.type === 'leg.closed') {
         this.#leg = null;
         this.#legReleased = true;
@@ -152,6 +184,16 @@ export class Call {
       this.receive(event, on.leg === name ? on : { ...on, leg: name });
       if (event.type === 'leg.closed') this.#finishIfDone();
     };
+  }
+
+  /** What the caller says and keys in where nobody may see it is hidden before anybody does. */
+  #asMayBeSeen(event: LegEvent): LegEvent {
+    const state = this.#state;
+    if (state.phase === 'ended' || (state.collecting === null && state.hiddenUntilMs === 0)) return event;
+    if (isHidden(state, this.#options.clock.nowMs())) return hidden(event, this.#drawer);
+    // Where it is no secret it is kept all the same, for the tool that asks for it.
+    if (event.type === 'leg.digit_pressed') this.#drawer.press(event.digit);
+    return event;
   }
 
   /** Something happened outside the model session; `on` is the leg, session and epoch that it belongs to. */
@@ -234,6 +276,8 @@ export class Call {
         return this.#options.recallLeg();
       case 'leg.close':
         return this.#closeLeg(effect.next);
+      case 'leg.move':
+        return this.#moveLeg(effect);
       case 'session.append':
         this.#recent[this.#recentAt++ % RECENT_FRAMES] = effect.chunk;
         return this.#sessions.get(effect.on.session)?.append(effect.chunk);
@@ -249,6 +293,7 @@ export class Call {
       case 'session.interrupt':
       case 'session.settle_tool':
       case 'session.tell':
+      case 'session.summarise':
       case 'session.commit':
       case 'session.hold_answers':
       case 'session.allow_answer':
@@ -257,8 +302,18 @@ export class Call {
         return this.#sessions.get(effect.on.session)?.close();
       case 'shelf.put':
         return shelf.put(effect.utterance, effect.chunk);
+      case 'shelf.tones':
+        return shelf.put(effect.utterance, tonesOf(effect.keys));
       case 'shelf.drop':
         return shelf.drop(effect.utterance);
+      case 'digits.collect':
+        return this.#drawer.collect(effect.field, effect.endKey, effect.max);
+      case 'digits.done':
+        return this.#drawer.done(effect.field, effect.keep);
+      case 'person.call':
+        return this.#options.people.call(effect);
+      case 'person.drop':
+        return this.#options.people.drop();
       case 'timer.set':
         this.#timers.get(effect.timer)?.();
         this.#timers.set(
@@ -286,6 +341,10 @@ export class Call {
       case 'note.ignored':
       case 'note.underrun':
       case 'note.held':
+      case 'note.left':
+      case 'note.transfer':
+      case 'note.handed_off':
+      case 'note.guarded':
       case 'note.resumed':
         // For onlookers.
         return;
@@ -306,12 +365,30 @@ export class Call {
     this.receive({ type: 'timer.fired', timer }, on);
   }
 
-  #runTool({ toolCall, name, arguments: args, on }: Extract<CallEffect, { do: 'tool.run' }>): void {
+  /** One that changes something settles after its own end, also when the caller has hung up: the record waits for it. */
+  #runTool({ toolCall, agent, name, arguments: args, agreed, on }: Extract<CallEffect, { do: 'tool.run' }>): void {
     const abort = new AbortController();
     this.#tools.set(toolCall, abort);
-    void this.#options.runTool({ toolCall, name, arguments: args, signal: abort.signal }).then((outcome) => {
+    const digits = (field: string): string | null => this.#drawer.digits(field);
+    const run = { toolCall, agent, name, arguments: args, agreed, digits, signal: abort.signal };
+    void this.#options.runTool(run).then((outcome) => {
       this.#tools.delete(toolCall);
       this.receive({ type: 'tool.settled', toolCall, status: outcome.status, output: outcome.output }, on);
+      this.#finishIfDone();
+    });
+  }
+
+  /** The caller is sent on: what follows is stored first, so that any process can say it. */
+  #moveLeg({ next, by }: Extract<CallEffect, { do: 'leg.move' }>): void {
+    const options = this.#options;
+    const leg = this.#leg;
+    void options.storeNext(next).then(() => {
+      // The carrier asks what follows as soon as its media is over.
+      if (by === 'close') leg?.close();
+      else
+        void options.redirectLeg(next).then((moved) => {
+          if (!moved) leg?.close();
+        });
     });
   }
 
@@ -333,8 +410,11 @@ export class Call {
     const { clock } = this.#options;
     this.#ended = true;
     const giveUp = (): void => {
-      this.#options.swept();
-      this.#finish();
+      if (this.#sessions.size > 0 || !this.#legReleased) this.#options.swept();
+      if (this.#tools.size === 0) return this.#finish();
+      this.#sessions.clear();
+      this.#legReleased = true;
+      this.#giveUp = clock.at(clock.nowMs() + TOOLS_WITHIN_MS, () => this.#finish());
     };
     // After a process that stood still the closes lie ready, and are heard of before the next turn's timers.
     this.#giveUp = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => {
@@ -345,13 +425,14 @@ export class Call {
   }
 
   #finishIfDone(): void {
-    if (this.#ended && this.#sessions.size === 0 && this.#legReleased) this.#finish();
+    if (this.#ended && this.#sessions.size === 0 && this.#legReleased && this.#tools.size === 0) this.#finish();
   }
 
   #finish(): void {
     if (this.#finishing) return;
     this.#finishing = true;
     this.#giveUp();
+    this.#drawer.empty();
     void this.#options.feed.closed(this.#options.clock.nowMs()).then(this.#resolveClosed);
   }
 
@@ -369,4 +450,15 @@ export class Call {
     for (const session of this.#sessions.values()) session.close();
     this.#closeLeg(afterFault(this.#state.policy));
   }
+}
+
+/** The sound of keys, as one chunk; `w` is half a second of silence. */
+function tonesOf(keys: string): AudioChunk {
+  const sounds = keys
+    .split('')
+    .map((key) =>
+      key === 'w' ? silence(WAIT_MS * BYTES_PER_MS) : dtmfTones(key, { toneMs: TONE_MS, gapMs: KEY_MS - TONE_MS }),
+    );
+  const bytes = Buffer.concat(sounds);
+  return { payload: bytes.toString('base64'), bytes: bytes.length };
 }

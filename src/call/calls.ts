@@ -10,6 +10,7 @@ import type {
   CarrierControl,
   CarrierLeg,
   ControlOutcome,
+  DialOutcome,
   IncomingCall,
   LegCapabilities,
   LegCloseCause,
@@ -24,15 +25,17 @@ import type {
 import type { Clock } from '../clock.ts';
 import type { Coordination } from '../coordination/port.ts';
 import type { LedgerLine } from '../ledger/line.ts';
-import type { ToolOutcome } from '../tools/tool.ts';
+import type { CallTools, ToolCaller } from '../tools/tool.ts';
 import type { ModelHealth, ProcessBounds } from './admission.ts';
-import type { Call, ToolRun } from './call.ts';
+import type { Call } from './call.ts';
 import { makeCall, type Model } from './make-call.ts';
 import type { CallStore, StoredCall } from './call-store.ts';
 import { Following } from './following.ts';
 import type { CallFacts, OnlookerFactory } from './feed.ts';
 import { Gate, type Ticket } from './gate.ts';
 import { Holdings } from './holdings.ts';
+import type { MissedBecause } from './event.ts';
+import { People } from './people.ts';
 import type { SpendMeter } from './spending.ts';
 import type { EndReason, Termination } from './termination.ts';
 
@@ -54,7 +57,8 @@ export interface CallsOptions {
   journalFull(): boolean;
   /** What things cost a call of an agent, for its budgets. */
   meter(agent: Agent, incoming: IncomingCall): SpendMeter;
-  runTool(agent: Agent, callId: string, call: ToolRun): Promise<ToolOutcome>;
+  /** The tools of an agent in one call. */
+  tools(agent: Agent, caller: ToolCaller): CallTools;
   store: CallStore;
   /** Orders to the carrier beside the media; null where nothing may be ordered. */
   control: CarrierControl | null;
@@ -122,6 +126,7 @@ export class Calls implements CallIntake {
   readonly #byId = new Map<string, LiveCall>();
   readonly #byCarrierCall = new Map<string, LiveCall>();
   readonly #gate: Gate;
+  readonly #people: People;
   /** Admissions being decided, so that two copies of one webhook open one session. */
   readonly #deciding = new Map<string, Promise<Admission>>();
   /** Closed calls whose carrier has still to ask what follows. */
@@ -139,6 +144,14 @@ export class Calls implements CallIntake {
     };
     this.#following = new Following({ ...options, idle });
     const { leases, tokens, budgets } = options.coordination;
+    this.#people = new People({
+      control: options.control,
+      tell: (callId) => {
+        const live = this.#byId.get(callId);
+        return live === undefined || live.endedAtMs !== null ? null : (event) => live.call.receive(event);
+      },
+      failed: (callId, error) => options.watch.fault(callId, error),
+    });
     this.#gate = new Gate({ ...options, leases, tokens, budgets, draining: () => this.#draining });
   }
 
@@ -204,8 +217,11 @@ export class Calls implements CallIntake {
       { callId, incoming, agent, ticket },
       {
         recallLeg: () => this.#recall(live),
+        redirectLeg: (next) => this.#redirect(live, next),
+        people: this.#people,
         ended: (termination) => {
           live.endedAtMs = clock.nowMs();
+          this.#people.over(callId);
           this.#forgetToken(live);
           watch.ended(callId, termination);
           made.noteEnd(termination);
@@ -280,6 +296,7 @@ export class Calls implements CallIntake {
       // The carrier's side of the media is over, also where the socket still looks open.
       live.call.loseLeg('the carrier went on');
       if (live.call.away) return this.#reconnect(live);
+      live.call.receive({ type: 'person.moved' });
       // What an ending call promised is on its way into the store.
       await this.#options.store
         .update(carrier, carrierCallId, (c) => c)
@@ -291,7 +308,31 @@ export class Calls implements CallIntake {
     return stored?.next ?? { do: 'hang_up' };
   }
 
-  async unanswered(carrier: string, carrierCallId: string): Promise<NextStep> {
+  async dialled(carrier: string, carrierCallId: string, outcome: DialOutcome): Promise<NextStep> {
+    const live = this.#byCarrierCall.get(carrierKey(carrier, carrierCallId));
+    const how = live?.call.sentOn ?? null;
+    if (live === undefined || (how === null && !live.call.away))
+      // They have spoken: nothing follows, whatever is stored.
+      return outcome === 'answered' ? { do: 'hang_up' } : this.#unanswered(carrier, carrierCallId);
+    // A room is only left together: the person was not there for long.
+    if (how === 'cold' && outcome === 'answered') live.call.receive({ type: 'person.took' });
+    else if (how !== null) {
+      const because = how === 'warm' ? 'left' : MISSED[outcome];
+      live.call.receive({ type: 'person.missed', because, detail: '' });
+    }
+    return live.call.away ? this.#reconnect(live) : { do: 'hang_up' };
+  }
+
+  async person(
+    _carrier: string,
+    carrierCallId: string,
+    key: string | null,
+    parentCallId: string,
+  ): Promise<NextStep | null> {
+    return this.#people.heard(parentCallId, carrierCallId, key);
+  }
+
+  async #unanswered(carrier: string, carrierCallId: string): Promise<NextStep> {
     const stored = await this.#options.store.get(carrier, carrierCallId);
     const next: NextStep = (stored?.next.do === 'forward' && stored.next.otherwise) || { do: 'hang_up' };
     await this.#options.store.update(carrier, carrierCallId, (c) => ({ ...c, next }));
@@ -320,7 +361,23 @@ export class Calls implements CallIntake {
     if (outcome === 'gone') await this.#carrierSaysOver(key, 'the carrier says that the call is over');
   }
 
+  /** Tells the carrier to take the caller elsewhere. */
+  async #redirect({ call, incoming }: LiveCall, next: NextStep): Promise<boolean> {
+    const { control, watch } = this.#options;
+    if (control === null) return false;
+    const outcome = await control.redirect(incoming.carrierCallId, next);
+    watch.ordered(call.callId, 'redirect', outcome);
+    return outcome === 'done';
+  }
+
   async status(carrier: string, status: CallStatus): Promise<void> {
+    // Of a leg to a person: its end is not that of the caller's call.
+    if (this.#people.status(status)) return;
+    if (status.parentCallId !== undefined) {
+      const live = this.#byCarrierCall.get(carrierKey(carrier, status.parentCallId));
+      if (status.answered === true && live?.call.sentOn === 'cold') live.call.receive({ type: 'person.took' });
+      return;
+    }
     // First the call: a disk that fails must not keep it alive.
     if (status.final) await this.#carrierSaysOver(carrierKey(carrier, status.carrierCallId), `status ${status.status}`);
     await this.#options.store.update(carrier, status.carrierCallId, (c) => ({
@@ -388,7 +445,9 @@ export class Calls implements CallIntake {
   /** Lets go of calls that ended long ago and are still listed, so that they keep no place; returns their ids. */
   letGo(): string[] {
     const beforeMs = this.#options.clock.nowMs() - GONE_WITHIN_MS;
-    const stuck = [...this.#byCarrierCall].filter(([, { endedAtMs }]) => endedAtMs !== null && endedAtMs < beforeMs);
+    const stuck = [...this.#byCarrierCall].filter(
+      ([, { endedAtMs, call }]) => endedAtMs !== null && endedAtMs < beforeMs && !call.lingers,
+    );
     for (const [key, live] of stuck) this.#remove(key, live);
     return stuck.map(([, { call }]) => call.callId);
   }
@@ -419,7 +478,9 @@ export class Calls implements CallIntake {
 
   /** The carrier has still to ask what follows, or to say that the call is over. Without any media it may never ask. */
   #follow(key: string, { call, incoming, leg, final }: LiveCall): void {
-    if (final || (leg === null && this.#options.control === null)) return this.#following.over(key);
+    // A caller who is with a person is not called away from there.
+    const withPerson = call.state.phase === 'ended' && call.state.termination.reason === 'transferred';
+    if (final || withPerson || (leg === null && this.#options.control === null)) return this.#following.over(key);
     const callerGone = call.state.phase === 'ended' && call.state.termination.reason === 'caller_hung_up';
     const { carrier, carrierCallId } = incoming;
     this.#following.wait(key, { callId: call.callId, carrier, carrierCallId, callerGone });
@@ -430,6 +491,15 @@ export class Calls implements CallIntake {
     return this.live === 0 && this.#following.size === 0;
   }
 }
+
+/** Why a dialled person counts as missed. */
+const MISSED: Readonly<Record<DialOutcome, MissedBecause>> = {
+  answered: 'left',
+  busy: 'busy',
+  no_answer: 'no_answer',
+  failed: 'failed',
+  canceled: 'failed',
+};
 
 const carrierKey = (carrier: string, id: string): string => `${carrier}/${id}`;
 

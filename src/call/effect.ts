@@ -24,22 +24,38 @@ export type UnaddressedEffect =
   | { do: 'leg.clear' }
   /** Ask the carrier to open a media stream of this call again. */
   | { do: 'leg.recall' }
+  /**
+   * Send the caller on; the call lives, and may get the caller back. `by` order: the carrier is told to, where it can be;
+   * else the media ends and the carrier asks. `person.moved` tells that it did.
+   */
+  | { do: 'leg.move'; next: NextStep; by: 'order' | 'close' }
   /** End the media; `next` is stored first, so that any process can tell the carrier what follows. */
   | { do: 'leg.close'; next: NextStep }
   | { do: 'session.append'; chunk: AudioChunk }
   | { do: 'session.append_silence'; ms: number }
   | RealtimeRequest
   /** Opens a further session under this name, with the first or second model of the agent (`target` 0 or 1), after a while. */
-  | { do: 'session.open'; session: string; target: number; afterMs: number }
+  | { do: 'session.open'; session: string; agent: string; target: number; afterMs: number }
   /** The caller's latest audio once more, to a session that takes over. */
   | { do: 'session.append_recent'; ms: number }
   /** Ends the session that it is addressed to. */
   | { do: 'session.close' }
   | { do: 'shelf.put'; utterance: UtteranceId; chunk: AudioChunk }
+  /** The tones of keys, as an utterance. */
+  | { do: 'shelf.tones'; utterance: UtteranceId; keys: string }
   | { do: 'shelf.drop'; utterance: UtteranceId }
+  /** Keeps what is keyed in from now on under this name, and only there. */
+  | { do: 'digits.collect'; field: string; endKey: string; max: number }
+  /** It is over; what was keyed in is kept, or forgotten. */
+  | { do: 'digits.done'; field: string; keep: boolean }
+  /** Rings a person up, who hears `say` and decides by a key: `person.took` or `person.missed`. */
+  | { do: 'person.call'; to: string; say: string; room: string; ringSeconds: number }
+  /** The person is not needed any more. */
+  | { do: 'person.drop' }
   | { do: 'timer.set'; timer: TimerName; atMs: number }
   | { do: 'timer.clear'; timer: TimerName }
-  | { do: 'tool.run'; toolCall: string; name: string; arguments: string }
+  /** `agreed`: the caller has agreed to it, where it cannot be undone. */
+  | { do: 'tool.run'; toolCall: string; agent: string; name: string; arguments: string; agreed: boolean }
   | { do: 'tool.abort'; toolCall: string }
   | { do: 'ledger.charge'; usage: Usage }
   /** An answer is due and nothing is set aside for it: `budget.changed` tells what became of that. */
@@ -53,6 +69,14 @@ export type UnaddressedEffect =
   | { do: 'note.underrun'; ms: number }
   /** The caller had waited in silence and was asked for a moment. */
   | { do: 'note.held' }
+  /** What the call was about, in the agent's words. */
+  | { do: 'note.left'; disposition: string; text: string }
+  /** The hand-over to a person: how far it is. */
+  | { do: 'note.transfer'; target: string; stage: 'begun' | 'taken' | 'missed' | 'revoked'; why: string }
+  /** Another agent answers from now on. */
+  | { do: 'note.handed_off'; to: string }
+  /** A guardrail stopped what was being said, or a tool. */
+  | { do: 'note.guarded'; guardrail: string }
   /** The caller was brought back on another leg. */
   | { do: 'note.resumed'; awayMs: number }
   | { do: 'call.end'; termination: Termination };

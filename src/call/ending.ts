@@ -1,12 +1,14 @@
 // The ends of a call: farewells that must be heard first, failures that are apologised for, and the one place where a
 // call ends. Pure.
 import type { LegCloseCause, NextStep } from '../carrier/carrier.ts';
+import { dropCollecting } from './collecting.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import * as ledger from './playback.ts';
 import { APOLOGY_CLIP, type CallPolicy } from './policy.ts';
 import { playClip, pump, settle, stopSpeaking } from './speaking.ts';
 import type { CallState, ConnectedState, Leaving, Talking } from './state.ts';
 import { type EndReason, type Termination, terminationOf } from './termination.ts';
+import { dropTransfer, isSentOn } from './transfer.ts';
 
 /** A farewell that the model has not produced by then ends the call all the same. */
 export const FAREWELL_CAP_MS = 15_000;
@@ -17,10 +19,11 @@ const HANG_UP: NextStep = { do: 'hang_up' };
 
 /** Ends the call now. Everything that lives is told to go; only late usage is taken afterwards. */
 export function end(d: Draft<CallState>, termination: Termination, next: NextStep = HANG_UP): void {
+  if (d.state.phase === 'ended') return;
+  dropErrands(d as Draft);
   const { state } = d;
-  if (state.phase === 'ended') return;
   for (const [toolCall, tool] of Object.entries(state.tools))
-    if (tool === 'running') cause(d, { do: 'tool.abort', toolCall });
+    if (tool !== 'settled') cause(d, { do: 'tool.abort', toolCall });
   settle(d as Draft, ledger.stopAll(state.playback, d.atMs).notes);
   for (const timer of Object.keys(state.timers) as (keyof typeof state.timers)[])
     cause(d, { do: 'timer.clear', timer });
@@ -40,9 +43,16 @@ export function leave(
   ask: string | null,
   next: NextStep = HANG_UP,
 ): void {
+  dropErrands(d);
   const farewell = { termination: terminationOf(reason), next, sinceMs: d.atMs, revocable };
   d.state = { ...d.state, phase: 'leaving', farewell } satisfies Leaving;
   if (ask !== null) askToSay(d, ask);
+}
+
+/** What was begun with the caller, or for them, is not gone on with. */
+function dropErrands(d: Draft): void {
+  dropTransfer(d);
+  dropCollecting(d);
 }
 
 /** Asks the model to say something now, or to answer (null); it owes the sound of it. */
@@ -119,6 +129,7 @@ export function giveUp(d: Draft, reason: EndReason, detail: string): void {
 
 /** Plays the recorded apology, after which the call ends as the agent file says. */
 export function apologise(d: Draft<ConnectedState>, termination: Termination): void {
+  dropErrands(d);
   const farewell = { termination, next: d.state.policy.afterFailure, sinceMs: d.atMs, revocable: false };
   d.state = { ...d.state, phase: 'leaving', farewell } satisfies Leaving;
   playClip(d, APOLOGY_CLIP, d.state.policy.apologyBytes, true);
@@ -127,7 +138,8 @@ export function apologise(d: Draft<ConnectedState>, termination: Termination): v
 
 /** The longest duration, a drain: whatever is being said stops, the wrap-up is said, the caller cannot call it back. */
 export function wrapUp(d: Draft, reason: EndReason): void {
-  if (!isConnected(d)) {
+  // A caller who is with the carrier hears nothing of ours, and is not taken out of there.
+  if (!isConnected(d) || isSentOn(d.state)) {
     end(d, terminationOf(reason));
     return;
   }
@@ -143,8 +155,11 @@ export function wrapUp(d: Draft, reason: EndReason): void {
   changeTurn(d, { owedSinceMs: d.atMs, asked: say });
 }
 
-const LEG_ENDS: Record<LegCloseCause, EndReason> = {
+const LEG_ENDS: Record<LegCloseCause | 'moved', EndReason> = {
+  // Sent on to a person, missed there, and not brought back.
+  moved: 'media_lost',
   caller_hung_up: 'caller_hung_up',
+  carrier_stopped: 'caller_hung_up',
   socket_lost: 'media_lost',
   protocol_violation: 'carrier_protocol',
   never_started: 'media_never_started',
@@ -159,9 +174,10 @@ const LEG_ENDS: Record<LegCloseCause, EndReason> = {
  * asks what follows: what an apology under way promised, a goodbye that was cut off, else what the agent file says for
  * failures. `silentMs`: for so long before the carrier may have played nothing.
  */
-export function endWithLeg(d: Draft, legCause: LegCloseCause, detail: string, silentMs = 0): void {
+export function endWithLeg(d: Draft, legCause: LegCloseCause | 'moved', detail: string, silentMs = 0): void {
   const { state } = d;
-  if (legCause === 'caller_hung_up') return end(d, terminationOf('caller_hung_up', detail));
+  if (legCause === 'caller_hung_up' || legCause === 'carrier_stopped')
+    return end(d, terminationOf('caller_hung_up', detail));
   // An end that nobody can call back any more stays what it was.
   const decided = state.phase === 'leaving' && !state.farewell.revocable;
   const termination = decided ? state.farewell.termination : terminationOf(LEG_ENDS[legCause], detail);

@@ -43,6 +43,10 @@ export type TimerName =
   | 'duration'
   /** The caller has pressed no further key. */
   | 'keypad'
+  /** The caller agreed, and nobody knows the words yet. */
+  | 'consent'
+  /** A step of a hand-over to a person takes too long. */
+  | 'transfer'
   /** Caller audio stopped arriving while the caller speaks. */
   | 'input'
   /** The caller has spoken long enough to count as interrupting. */
@@ -50,6 +54,9 @@ export type TimerName =
 
 /** How much of a budget is used: less than 80 %, less than all, or all. */
 export type BudgetShare = 'low' | 'near' | 'spent';
+
+/** Why a person did not take the call, or did not keep it. */
+export type MissedBecause = 'busy' | 'no_answer' | 'declined' | 'failed' | 'left' | 'unavailable';
 
 /** What the call's own shell reports. */
 export type ShellEvent =
@@ -59,6 +66,12 @@ export type ShellEvent =
   | { type: 'tool.settled'; toolCall: string; status: string; output: string }
   /** What may still be spent; `share` is of the budget that is nearest to its end. */
   | { type: 'budget.changed'; reserved: boolean; share: BudgetShare }
+  /** The carrier has taken the caller where it was told to. */
+  | { type: 'person.moved' }
+  /** A person takes the call: by a key, or by answering. */
+  | { type: 'person.took' }
+  /** A person does not take the call, or left it at once; `detail` is the carrier's word for it. */
+  | { type: 'person.missed'; because: MissedBecause; detail: string }
   /** Somebody inside wants the call over, with a spoken wrap-up if there is a line: drain, operator. */
   | { type: 'call.asked_to_end'; reason: EndReason };
 

@@ -20,6 +20,8 @@ export interface CallFacts {
   sessionConfig: unknown;
   /** That of the agent's second model, where it has one. */
   fallbackConfig?: unknown;
+  /** Those of the agents that the call may be handed to, first model and fallback, by name. */
+  handOffConfigs?: Readonly<Record<string, readonly [unknown, unknown]>>;
 }
 
 /** Something from outside, as the machines got it. Inputs of a model session are its adapter's own, opaque here. */

@@ -1,13 +1,17 @@
 // The call core: step(state, event) -> [state, effects]. No clock, no socket, no logger; equal events give equal effects.
 // This file only says which rule answers which event; the rules stand in hearing, speaking, turns, ending and timers.
 import { assertNever } from './assert-never.ts';
+import { collectingOver, takeKey } from './collecting.ts';
+import { keyTaken, turnTaken, wordsKnown } from './consent.ts';
 import { budgetChanged, keepToBudget } from './budget.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { CallEffect } from './effect.ts';
 import { apologise, endIfHeard, endIfOverdue, endWithLeg, wrapUp } from './ending.ts';
-import type { CallEvent, Origin, TimerName } from './event.ts';
+import type { CallEvent, Origin, ShellEvent, TimerName } from './event.ts';
+import { guardSpeech } from './guardrails.ts';
 import { fillStall, hear, silentHearing } from './hearing.ts';
 import { understood, worded } from './history.ts';
+import { keyPressed, tellKeys } from './keypad.ts';
 import { GREETING_CLIP } from './policy.ts';
 import * as recovery from './recovery.ts';
 import { loseLeg, resumeOverdue, takeBack } from './resume.ts';
@@ -15,6 +19,8 @@ import { rollOver, spareReports } from './rollover.ts';
 import { beginUtterance, endUtterance, playClip, pump, reachMark, receiveAudio } from './speaking.ts';
 import type { CallState } from './state.ts';
 import { armTimers, disarm, isDue } from './timers.ts';
+import * as tooling from './tooling.ts';
+import * as transfer from './transfer.ts';
 import * as turns from './turns.ts';
 
 const NO_EFFECTS: CallEffect[] = [];
@@ -32,6 +38,7 @@ export function step(state: CallState, event: CallEvent): [CallState, CallEffect
     return [d.state, d.effects];
   } else react(d, event);
   if (isLive(d)) keepToBudget(d, state);
+  if (isLive(d)) transfer.sendOn(d);
   if (isLive(d)) endIfHeard(d);
   if (isLive(d)) armTimers(d);
   return [d.state, d.effects];
@@ -39,14 +46,21 @@ export function step(state: CallState, event: CallEvent): [CallState, CallEffect
 
 const isLive = (d: Draft<CallState>): d is Draft => d.state.phase !== 'ended';
 
-type SessionEvent = Exclude<
-  CallEvent,
-  { type: `leg.${string}` | 'call.admitted' | 'call.asked_to_end' | 'timer.fired' | 'tool.settled' | 'budget.changed' }
->;
+type SessionEvent = Exclude<CallEvent, { type: `leg.${string}` | ShellEvent['type'] }>;
+
+const SHELL_EVENTS: Readonly<Record<ShellEvent['type'], true>> = {
+  'call.admitted': true,
+  'call.asked_to_end': true,
+  'timer.fired': true,
+  'tool.settled': true,
+  'budget.changed': true,
+  'person.moved': true,
+  'person.took': true,
+  'person.missed': true,
+};
 
 const isOfSession = (event: CallEvent): event is SessionEvent =>
-  !event.type.startsWith('leg.') &&
-  !['call.admitted', 'call.asked_to_end', 'timer.fired', 'tool.settled', 'budget.changed'].includes(event.type);
+  !event.type.startsWith('leg.') && !Object.hasOwn(SHELL_EVENTS, event.type);
 
 /** What comes from a leg or session that does not count any more is void; what the shell reports belongs to the call. */
 function isCurrent(event: CallEvent, on: Origin): boolean {
@@ -62,7 +76,7 @@ function reactToOther(d: Draft, event: CallEvent): boolean {
   if (event.type === 'leg.started' && isConnected(d)) takeBack(d, event.on.leg);
   else if (spare !== null && isOfSession(event) && event.on.session === spare.session) spareReports(d, event);
   else if (!isStillWanted(event)) return false;
-  else if (event.type === 'turn.transcribed') understood(d, event.turn, event.text);
+  else if (event.type === 'turn.transcribed') wordsArrived(d, event.turn, event.text);
   else cause(d, { do: 'ledger.charge', usage: event.usage });
   return true;
 }
@@ -87,8 +101,13 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
       // A dropped mark says nothing: what a clear overtook was settled when the clear was sent.
       return event.outcome === 'played' ? reachMark(d, event.mark) : undefined;
     case 'leg.digit_pressed':
-      return isConnected(d) ? turns.keyPressed(d, event.digit) : undefined;
+      if (!isConnected(d) || takeKey(d, event.digit)) return;
+      keyTaken(d, event.digit);
+      keyPressed(d, event.digit);
+      return tooling.consentMoved(d);
     case 'leg.closed':
+      // A hand-over, not a hang-up: unless the carrier says that the call is over.
+      if (transfer.isSentOn(d.state) && event.cause !== 'caller_hung_up') return transfer.callerMoved(d);
       if (event.cause === 'socket_lost' || event.cause === 'stopped_reading')
         return loseLeg(d, { ...event, cause: event.cause });
       return endWithLeg(d, event.cause, event.detail);
@@ -105,7 +124,8 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
     case 'speech.stopped':
       return turns.callerStops(d);
     case 'turn.committed':
-      return turns.callerTurnEnds(d, event.turn);
+      turns.callerTurnEnds(d, event.turn);
+      return turnTaken(d, event.turn);
     case 'answer.started':
       return turns.answerBegins(d, event);
     case 'utterance.started':
@@ -119,22 +139,31 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
     case 'answer.ended':
       return turns.answerEnds(d, event);
     case 'tool.called':
-      return turns.toolCalled(d, event);
+      return tooling.toolCalled(d, event);
     case 'usage.reported':
       return cause(d, { do: 'ledger.charge', usage: event.usage });
     case 'call.admitted':
       // Arms the first timers.
       return;
     case 'turn.transcribed':
-      return understood(d, event.turn, event.text);
+      return wordsArrived(d, event.turn, event.text);
     case 'utterance.text':
-      return worded(d, event.utterance, event.text);
+      worded(d, event.utterance, event.text);
+      return guardSpeech(d, event.utterance);
+    case 'summary.ready':
+      return transfer.summaryReady(d, event.text);
     case 'session.noticed':
       // For onlookers only.
       return;
 
     case 'tool.settled':
-      return turns.toolSettled(d, event.toolCall, event.output);
+      return tooling.toolSettled(d, event.toolCall, event.status, event.output);
+    case 'person.moved':
+      return transfer.callerMoved(d);
+    case 'person.took':
+      return transfer.personTook(d);
+    case 'person.missed':
+      return transfer.personMissed(d, event.because, event.detail);
     case 'budget.changed':
       return budgetChanged(d, event);
     case 'call.asked_to_end':
@@ -144,6 +173,13 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
     default:
       return assertNever(event);
   }
+}
+
+/** Words of the caller are known. */
+function wordsArrived(d: Draft, turn: string, text: string): void {
+  understood(d, turn, text);
+  wordsKnown(d, turn, text);
+  tooling.consentMoved(d);
 }
 
 /** The model's first utterance of a protected greeting cannot be interrupted; nothing else of the model's is protected. */
@@ -200,7 +236,11 @@ function timerFired(d: Draft, timer: TimerName): void {
     case 'duration':
       return wrapUp(d, 'max_duration');
     case 'keypad':
-      return turns.tellKeys(d);
+      return d.state.collecting === null ? tellKeys(d) : collectingOver(d);
+    case 'consent':
+      return tooling.consentOverdue(d);
+    case 'transfer':
+      return transfer.transferOverdue(d);
     case 'input':
       return isConnected(d) ? fillStall(d) : undefined;
     case 'barge_in':

@@ -3,7 +3,8 @@ import type { Agent } from '../agent/agent.ts';
 import { addressee } from '../agent/choose.ts';
 import type { IncomingCall } from '../carrier/carrier.ts';
 import type { RealtimeSession, SessionCapabilities } from '../realtime/session.ts';
-import type { ToolOutcome } from '../tools/tool.ts';
+import type { NextStep } from '../carrier/carrier.ts';
+import type { CallTools, ToolOutcome } from '../tools/tool.ts';
 import { Call, type SessionHooks, type ToolRun, type WantedSession } from './call.ts';
 import type { StoredCall } from './call-store.ts';
 import type { CallsOptions } from './calls.ts';
@@ -11,8 +12,9 @@ import { afterFault } from './ending.ts';
 import { type CallFacts, Feed, type Onlooker, type OnlookerFactory } from './feed.ts';
 import type { Ticket } from './gate.ts';
 import { heldClock, type Holdings } from './holdings.ts';
-import { APOLOGY_CLIP, GREETING_CLIP, HOLD_CLIP } from './policy.ts';
-import { policyFor } from './policy-for.ts';
+import type { People } from './people.ts';
+import { APOLOGY_CLIP, GREETING_CLIP, HOLD_CLIP, MUSIC_CLIP } from './policy.ts';
+import { policyFor, reachableFrom } from './policy-for.ts';
 import { Shelf } from './shelf.ts';
 import type { Termination } from './termination.ts';
 
@@ -37,6 +39,9 @@ export interface AdmittedCall {
 export interface MadeCallHooks {
   /** Asks the carrier to open a media stream of the call again. */
   recallLeg(): Promise<void>;
+  /** Tells the carrier to take the caller elsewhere; false: it cannot be told. */
+  redirectLeg(next: NextStep): Promise<boolean>;
+  people: Pick<People, 'call' | 'drop'>;
   ended(termination: Termination): void;
 }
 
@@ -56,17 +61,33 @@ export function makeCall(
 ): MadeCall {
   const { clock, store, watch } = options;
   const model = options.model(agent);
+  const called = addressee(incoming.to.value);
+  const handOffs = reachableFrom(agent, options.agents);
+  const models = new Map([agent, ...handOffs].map((one) => [one.name, one === agent ? model : options.model(one)]));
   const opening = {
     callId,
+    agent: agent.name,
     direction: incoming.direction,
     on: { leg: 'l1', session: 's1', epoch: 1 },
-    policy: policyFor(agent, options.leg, addressee(incoming.to.value)),
+    policy: policyFor(agent, options.leg, called),
     capabilities: model.capabilities,
+    handOffs: Object.fromEntries(
+      handOffs.map((one) => {
+        const capabilities = models.get(one.name)!.capabilities;
+        return [one.name, { policy: policyFor(one, options.leg, called, agent), capabilities }];
+      }),
+    ),
     target: ticket.target,
     atMs: clock.nowMs(),
   };
   const { config: sessionConfig, fallbackConfig } = model;
-  const facts: CallFacts = { opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig, fallbackConfig };
+  const handOffConfigs = Object.fromEntries(
+    handOffs.map(({ name }) => [name, [models.get(name)!.config, models.get(name)!.fallbackConfig] as const]),
+  );
+  const facts: CallFacts = {
+    ...{ opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig, fallbackConfig },
+    ...(handOffs.length === 0 ? {} : { handOffConfigs }),
+  };
   const fault = (error: unknown): void => watch.fault(callId, error);
   const onlookers = madeOnlookers(options.onlookers, facts, fault);
   const stored = store.put(entryOf(facts, options.nodeId)).catch(fault);
@@ -78,8 +99,14 @@ export function makeCall(
     feed: new Feed(onlookers, fault, clock),
     shelf: new Shelf(clipsOf(agent)),
     spending: ticket.spending,
-    openSession: (session, wanted) => openSession(model, holdings, callId, session, wanted),
-    runTool: (run) => runTool(options, agent, callId, run),
+    openSession: (session, wanted) => openSession(models.get(wanted.agent) ?? model, holdings, callId, session, wanted),
+    runTool: toolsOf(options, [agent, ...handOffs], incoming, callId),
+    redirectLeg: (next) => hooks.redirectLeg(next).catch((error: unknown) => (fault(error), false)),
+    people: {
+      call: (wanted) =>
+        hooks.people.call({ ...wanted, callId, parentCallId: incoming.carrierCallId, from: incoming.to.value }),
+      drop: () => hooks.people.drop(callId),
+    },
     recallLeg: () => void hooks.recallLeg().catch(fault),
     storeNext: (next) => change((c) => ({ ...c, next })),
     ended: (termination) => hooks.ended(termination),
@@ -90,11 +117,12 @@ export function makeCall(
   return { call, facts, noteEnd: (termination) => void change((c) => ({ ...c, termination })) };
 }
 
-function clipsOf({ failure, greeting }: Agent): Map<string, Uint8Array> {
+function clipsOf({ failure, greeting, filler }: Agent): Map<string, Uint8Array> {
   const clips = new Map([
     [APOLOGY_CLIP, failure.apology],
     [HOLD_CLIP, failure.hold],
   ]);
+  if (filler.music !== null) clips.set(MUSIC_CLIP, filler.music);
   if (greeting?.clip) clips.set(GREETING_CLIP, greeting.clip);
   return clips;
 }
@@ -136,14 +164,21 @@ function openSession(
   }
 }
 
-/** A runner never rejects; if one does, the model is told and the call goes on. */
-async function runTool(options: CallsOptions, agent: Agent, callId: string, run: ToolRun): Promise<ToolOutcome> {
-  try {
-    return await options.runTool(agent, callId, run);
-  } catch (error) {
-    options.watch.fault(callId, error);
-    return { status: 'failed', output: `${run.name} failed.` };
-  }
+/** The tools of one call, by the agent that asks. A runner never rejects; if one does, the model is told and the call goes on. */
+function toolsOf(options: CallsOptions, agents: readonly Agent[], { from, to }: IncomingCall, callId: string) {
+  const made = new Map<string, CallTools>();
+  return async (run: ToolRun): Promise<ToolOutcome> => {
+    try {
+      const agent = agents.find(({ name }) => name === run.agent) ?? (agents[0] as Agent);
+      const tools =
+        made.get(agent.name) ?? options.tools(agent, { callId, from, to, digits: (field) => run.digits(field) });
+      made.set(agent.name, tools);
+      return await tools.run(run);
+    } catch (error) {
+      options.watch.fault(callId, error);
+      return { status: 'failed', output: `${run.name} failed.` };
+    }
+  };
 }
 
 /** The onlookers of one call; one that cannot be made is told, and the call does without. */

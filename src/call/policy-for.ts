@@ -1,7 +1,7 @@
 // Agent -> the policy that its calls run under. Pure.
 import type { Agent } from '../agent/agent.ts';
 import type { LegCapabilities, NextStep, Voicemail } from '../carrier/carrier.ts';
-import type { CallPolicy } from './policy.ts';
+import type { CallPolicy, ErrandPolicy } from './policy.ts';
 
 /** How long the carrier may take from the answered webhook to started media; then the session is discarded. */
 const MEDIA_WAIT_MS = 10_000;
@@ -33,10 +33,14 @@ export function afterFailure({ failure }: Agent, called: string): NextStep {
 
 const exactly = (text: string): string => `Say exactly this, and nothing else: "${text}"`;
 
-/** The policy of one call to `called`. Plain data: it is part of the call's state and of its tape. */
-export function policyFor(agent: Agent, leg: LegCapabilities, called: string): CallPolicy {
-  const { greeting, failure } = agent;
-  const { forwardTo } = agent.budget;
+/**
+ * The policy of one call to `called`. Plain data: it is part of the call's state and of its tape.
+ * @param first the agent that the call began with, where this one takes it over: the call's clips, length, budget and what
+ * follows a failure stay that one's
+ */
+export function policyFor(agent: Agent, leg: LegCapabilities, called: string, first = agent): CallPolicy {
+  const { greeting, failure } = first;
+  const { forwardTo } = first.budget;
   return {
     greeting:
       greeting === null
@@ -48,30 +52,71 @@ export function policyFor(agent: Agent, leg: LegCapabilities, called: string): C
     silenceMs: agent.silence.promptAfterMs,
     silencePrompt: exactly(agent.silence.prompt),
     silenceGoodbye: exactly(agent.silence.goodbye),
-    maxCallMs: agent.limits.maxCallMs,
-    wrapUp: exactly(agent.limits.wrapUp),
-    wrapUpText: agent.limits.wrapUp,
+    maxCallMs: first.limits.maxCallMs,
+    wrapUp: exactly(first.limits.wrapUp),
+    wrapUpText: first.limits.wrapUp,
     modelStallMs: agent.limits.modelStallMs,
     endCall: agent.endCall.enabled ? { goodbye: agent.endCall.goodbye } : null,
     budget: {
-      nearly: agent.budget.nearly,
-      goodbye: agent.budget.goodbye,
+      nearly: first.budget.nearly,
+      goodbye: first.budget.goodbye,
       next: forwardTo === null || forwardTo === called ? { do: 'hang_up' } : { do: 'forward', to: forwardTo },
     },
     endOfTurnMs: agent.turnTaking.detection.kind === 'server_vad' ? agent.turnTaking.detection.silenceMs : 0,
     holdBytes: failure.hold.length,
     holdAfterMs: failure.holdAfterMs,
     holdEveryMs: HOLD_EVERY_MS,
-    models: failure.fallback === null ? 1 : 2,
+    models: agent.failure.fallback === null ? 1 : 2,
     recoverWithinMs: RECOVER_WITHIN_MS,
     resumeAskMs: RESUME_ASK_MS,
     resumeWithinMs: RESUME_WITHIN_MS,
     rolloverAfterMs: Math.round(agent.model.maxSessionMs * ROLLOVER_AT),
     apologyBytes: failure.apology.length,
     apologyText: failure.apologyText,
-    afterFailure: afterFailure(agent, called),
+    afterFailure: afterFailure(first, called),
+    errands: errandsOf(agent, first, called),
     mediaWaitMs: MEDIA_WAIT_MS,
     maxAheadMs: leg.maxAheadMs,
     shelfBytes: SHELF_BYTES,
   };
+}
+
+/** What the agent may do beside talking. A target that is the number that was called would call itself. */
+function errandsOf(agent: Agent, { filler }: Agent, called: string): ErrandPolicy {
+  const targets = Object.entries(agent.transfer).filter(([, { to }]) => to !== called);
+  return {
+    targets: Object.fromEntries(targets.map(([name, { to, how, ringSeconds }]) => [name, { to, how, ringSeconds }])),
+    fields: Object.fromEntries(
+      Object.entries(agent.keypad).map(([name, { min, max, endKey, timeoutMs, sensitive }]) => [
+        name,
+        { min, max, endKey, timeoutMs, sensitive },
+      ]),
+    ),
+    consent: { ...agent.consent, transcribes: agent.model.transcription !== null },
+    dispositions: agent.notes?.dispositions ?? null,
+    pressesKeys: agent.sendsDtmf,
+    handOffs: agent.handOff.map(({ agent: name }) => name),
+    guardrails: agent.guardrails,
+    filler: {
+      afterMs: agent.filler.afterMs,
+      say: agent.filler.say,
+      musicBytes: filler.music?.length ?? 0,
+      musicAfterMs: agent.filler.musicAfterMs,
+    },
+  };
+}
+
+/** Every agent that a call can be handed to from this one, however often; it comes back to this one as well. */
+export function reachableFrom(first: Agent, agents: readonly Agent[]): Agent[] {
+  const reached = new Set<Agent>();
+  const visit = (agent: Agent): void => {
+    for (const { agent: name } of agent.handOff) {
+      const next = agents.find((one) => one.name === name);
+      if (next === undefined || reached.has(next)) continue;
+      reached.add(next);
+      visit(next);
+    }
+  };
+  visit(first);
+  return [...reached];
 }

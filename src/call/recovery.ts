@@ -5,7 +5,7 @@ import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { askToSay, giveUp } from './ending.ts';
 import { hasUnknownWords, recall, remember } from './history.ts';
 import * as ledger from './playback.ts';
-import { HOLD_CLIP } from './policy.ts';
+import { HOLD_CLIP, MUSIC_CLIP } from './policy.ts';
 import { playClip, pump } from './speaking.ts';
 import type { LiveState, Trouble } from './state.ts';
 import type { EndReason } from './termination.ts';
@@ -82,7 +82,7 @@ export function loseSession(d: Draft, reason: EndReason, detail: string, fatal: 
 /** Another session counts from now on: the one that was being prepared, or a new one. */
 function replace(d: Draft, target: number, afterMs: number): void {
   const { spare, trouble } = d.state;
-  const prepared = target === d.state.target ? spare : null;
+  const prepared = target === d.state.target && spare?.agent === undefined ? spare : null;
   if (prepared === null) dropSpare(d);
   takeOver(d, prepared?.session ?? nextSession(d, target, afterMs), target);
   change(d, { spare: null, sessionSinceMs: prepared?.sinceMs ?? d.atMs });
@@ -124,8 +124,19 @@ export function recovered(d: Draft): void {
   if (d.state.trouble !== null || d.state.holdsInRow > 0) change(d, { trouble: null, holdsInRow: 0 });
 }
 
-/** The caller has waited in silence: a moment is asked for. */
+/** The caller has waited in silence: a moment is asked for. For a tool that runs, as the agent file says. */
 export function askForMoment(d: Draft): void {
+  if (waitsForTools(d.state)) {
+    const { say, musicBytes } = d.state.policy.errands.filler;
+    const fills = d.state.fills + 1;
+    const first = fills === 1 && d.state.holdsInRow === 0;
+    change(d, { fills });
+    if (first && say !== null) {
+      cause(d, { do: 'note.held' });
+      return askToSay(d, say);
+    }
+    if (!first && musicBytes > 0) return playClip(d, `${MUSIC_CLIP}#${fills}`, musicBytes, false);
+  }
   const holds = d.state.holds + 1;
   const { holdsInRow, heldSinceMs, playback } = d.state;
   const since = holdsInRow === 0 ? playback.queueEndsAtMs : heldSinceMs;
@@ -133,6 +144,14 @@ export function askForMoment(d: Draft): void {
   cause(d, { do: 'note.held' });
   playClip(d, `${HOLD_CLIP}#${holds}`, d.state.policy.holdBytes, false);
 }
+
+/** True when nothing but tools that run keeps the caller waiting: the model is well, and owes nothing. */
+export const waitsForTools = ({ session, trouble, turn, tools }: LiveState): boolean =>
+  session === 'ready' &&
+  trouble === null &&
+  turn.owedSinceMs === null &&
+  turn.answer === null &&
+  Object.values(tools).includes('running');
 
 /** What a session that takes over must know beside the words. */
 function noteOf(d: Draft): string {
@@ -149,11 +168,11 @@ function noteOf(d: Draft): string {
 // --- which session counts
 
 /** The name of one more session, which begins to open. */
-export function nextSession(d: Draft, target: number, afterMs: number): string {
+export function nextSession(d: Draft, target: number, afterMs: number, agent = d.state.agent): string {
   const sessions = d.state.sessions + 1;
   const session = `s${sessions}`;
   change(d, { sessions });
-  cause(d, { do: 'session.open', session, target, afterMs });
+  cause(d, { do: 'session.open', session, agent, target, afterMs });
   return session;
 }
 

@@ -61,6 +61,7 @@ export function takeBack(d: Draft<ConnectedState>, leg: string): void {
     change(d as Draft<Leaving>, { farewell: { ...d.state.farewell, sinceMs: d.atMs } });
     return pump(d);
   }
+  if (away.cause === 'moved') return comeBack(d);
   const awayMs = d.atMs - away.sinceMs;
   const wordsLost = awayMs + away.deafMs > WORDS_LOST_MS;
   const owes = away.owes || wordsLost;
@@ -71,6 +72,14 @@ export function takeBack(d: Draft<ConnectedState>, leg: string): void {
       d.state.turn.answer !== null || d.state.turn.owedSinceMs !== null || ledger.hasUnsent(d.state.playback);
     if (owes && !begun) askToSay(d, null);
   } else if (trouble !== null) change(d, { trouble: { ...trouble, owes: trouble.owes || owes } });
+  pump(d);
+}
+
+/** Nobody took the caller: the agent, who knows why, speaks first. */
+function comeBack(d: Draft<ConnectedState>): void {
+  const { session, trouble } = d.state;
+  if (session === 'ready') askToSay(d, null);
+  else if (trouble !== null) change(d, { trouble: { ...trouble, owes: true } });
   pump(d);
 }
 

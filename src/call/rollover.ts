@@ -1,6 +1,8 @@
 // A session is replaced before its life ends: another is prepared beside it and takes over in a pause, with the history.
 // The caller notices nothing. Pure.
 import { cause, change, type Draft } from './draft.ts';
+import { askToSay } from './ending.ts';
+import { becomeAgent } from './hand-off.ts';
 import { hasUnknownWords, recall } from './history.ts';
 import * as ledger from './playback.ts';
 import { dropSpare, nextSession, takeOver } from './recovery.ts';
@@ -12,6 +14,8 @@ const OVERLAP_MS = 300;
 const PAUSE_MS = 700;
 /** Words that are not known by then will not come: nothing is transcribed, or it failed. */
 const WORDS_WITHIN_MS = 3_000;
+/** For another agent the caller waits: so long at most for what they said last. */
+const HAND_OFF_WORDS_MS = 1_000;
 /** A spare session that was lost is tried again after this. */
 const SPARE_AGAIN_MS = 10_000;
 
@@ -28,19 +32,29 @@ export function spareReports(d: Draft, event: { type: string }): void {
   if (event.type === 'session.ready') change(d, { spare: { ...spare, ready: true } });
   else if (event.type === 'session.closed') {
     dropSpare(d);
+    if (spare.agent !== undefined) {
+      cause(d, { do: 'session.tell', role: 'system', text: `${spare.agent} cannot be reached. Go on yourself.` });
+      if (!d.state.turn.callerSpeaking && d.state.phase === 'talking') askToSay(d, null);
+      return;
+    }
     // The present one still serves; the next try comes after a while.
     change(d, { sessionSinceMs: d.atMs - d.state.policy.rolloverAfterMs + SPARE_AGAIN_MS });
   }
 }
 
 /** In a pause the spare session takes over. */
-function takeOverInPause(d: Draft, { session, sinceMs }: { session: string; sinceMs: number }): void {
+function takeOverInPause(d: Draft, { session, sinceMs, agent, note = GO_ON }: NonNullable<LiveState['spare']>): void {
   cause(d, { do: 'session.close' });
-  takeOver(d, session, d.state.target);
+  takeOver(d, session, agent === undefined ? d.state.target : 0);
   change(d, { session: 'ready', spare: null, sessionSinceMs: sinceMs });
-  cause(d, { do: 'session.recall', history: recall(d.state.history), note: 'The call goes on. Do not greet again.' });
+  if (agent !== undefined) becomeAgent(d, agent);
+  cause(d, { do: 'session.recall', history: recall(d.state.history), note });
   cause(d, { do: 'session.append_recent', ms: OVERLAP_MS });
+  // The other agent speaks first: the caller waits for it.
+  if (agent !== undefined) askToSay(d, null);
 }
+
+const GO_ON = 'The call goes on. Do not greet again.';
 
 /** The timer ran out: a session is prepared, or the prepared one takes over. */
 export function rollOver(d: Draft): void {
@@ -59,6 +73,7 @@ export function rolloverDueMs(state: LiveState): number | null {
   if (spare === null) return sessionSinceMs + policy.rolloverAfterMs;
   if (!spare.ready || !isQuiet(state) || playback.tracks.length > 0) return null;
   const quietSinceMs = Math.max(turn.lastActivityMs, playback.queueEndsAtMs);
+  if (spare.agent !== undefined) return quietSinceMs + (hasUnknownWords(history) ? HAND_OFF_WORDS_MS : 0);
   return quietSinceMs + (hasUnknownWords(history) ? WORDS_WITHIN_MS : PAUSE_MS);
 }
 
@@ -70,4 +85,4 @@ export const isQuiet = ({ turn, playback, tools, session }: LiveState): boolean 
   turn.owedSinceMs === null &&
   turn.keys === '' &&
   !ledger.hasUnsent(playback) &&
-  !Object.values(tools).includes('running');
+  Object.values(tools).every((tool) => tool === 'settled');

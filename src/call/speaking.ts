@@ -2,11 +2,12 @@
 import type { AudioChunk } from '../audio/chunk.ts';
 import { BYTES_PER_MS } from '../audio/mulaw.ts';
 import type { HeardUtterance } from '../realtime/session.ts';
+import { readBackBegins, readBackSettled } from './consent.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { SettledUtterance } from './effect.ts';
 import { heardAs, recall, remember } from './history.ts';
 import * as ledger from './playback.ts';
-import { GREETING_CLIP, HOLD_CLIP } from './policy.ts';
+import { GREETING_CLIP, HOLD_CLIP, MUSIC_CLIP } from './policy.ts';
 
 /** Sends what may be sent now: at most `maxAheadMs` ahead of playback, marks included. Nothing before the media starts. */
 export function pump(d: Draft): void {
@@ -34,6 +35,7 @@ export function beginUtterance(d: Draft, utterance: string, answer: string | nul
   const track = { utterance, answer, protected: isProtected, received: 0, sent: 0, complete: false, lost: null };
   change(d, { playback: ledger.openTrack(d.state.playback, track) });
   remember(d, { who: 'agent', utterance, text: '', heard: null });
+  readBackBegins(d);
   pump(d);
 }
 
@@ -51,6 +53,7 @@ export function receiveAudio(d: Draft, utterance: string, chunk: AudioChunk): vo
     endUtterance(d, utterance);
     return;
   }
+  if (track.received === 0) makeWay(d, track);
   cause(d, { do: 'shelf.put', utterance, chunk });
   change(d, { playback: ledger.updateTrack(d.state.playback, utterance, { received: track.received + chunk.bytes }) });
   pump(d);
@@ -61,6 +64,28 @@ export function endUtterance(d: Draft, utterance: string): void {
   if (!ledger.findTrack(d.state.playback, utterance)) return;
   change(d, { playback: ledger.updateTrack(d.state.playback, utterance, { complete: true }) });
   pump(d);
+}
+
+/** The hold sound ends at the first sound of the agent. */
+function makeWay(d: Draft, track: ledger.Track): void {
+  if (!stopMusic(d)) return;
+  // Nothing of it was there to be stopped.
+  change(d, { playback: ledger.openTrack(d.state.playback, track) });
+}
+
+/** Stops the hold sound, where it plays. */
+export function stopMusic(d: Draft): boolean {
+  const { playback } = d.state;
+  if (!playback.tracks.some(({ utterance }) => utterance.startsWith(MUSIC_CLIP))) return false;
+  cause(d, { do: 'leg.clear' });
+  const stopped = ledger.stopAll(playback, d.atMs);
+  change(d, { playback: stopped.playback });
+  // What came before it was heard by then; what follows it has no sound yet.
+  settle(
+    d,
+    stopped.notes.filter(({ receivedMs }) => receivedMs > 0),
+  );
+  return true;
 }
 
 /** Queues a recorded clip as an utterance of its own. */
@@ -137,7 +162,10 @@ export function tellWhereCut(
 
 /** True while anything is unheard but a moment that was asked for: nobody's turn is lost over that. */
 export const isAnswering = (playback: ledger.Playback, atMs: number): boolean =>
-  playback.tracks.some((t) => !t.utterance.startsWith(HOLD_CLIP) && !ledger.isFullyHeard(playback, t, atMs));
+  playback.tracks.some((t) => !isFiller(t.utterance) && !ledger.isFullyHeard(playback, t, atMs));
+
+/** Played so that the caller is not left in silence; it says nothing. */
+const isFiller = (utterance: string): boolean => utterance.startsWith(HOLD_CLIP) || utterance.startsWith(MUSIC_CLIP);
 
 /** Sessions after the first put their name before their utterances'. */
 const isOf = (session: string, utterance: string): boolean =>
@@ -148,6 +176,7 @@ export function settle(d: Draft, notes: readonly SettledUtterance[]): void {
   for (const note of notes) {
     cause(d, { do: 'note.settled', ...note });
     heardAs(d, note);
+    readBackSettled(d, note);
     cause(d, { do: 'shelf.drop', utterance: note.utterance });
     const { greeting } = d.state.policy;
     if (note.utterance !== GREETING_CLIP || greeting?.by !== 'clip' || d.state.session === 'gone') continue;

@@ -8,6 +8,12 @@ import { emptyPlayback, type Playback } from './playback.ts';
 import type { CallPolicy } from './policy.ts';
 import type { EndReason, Termination } from './termination.ts';
 
+/** An agent that the call may be handed to: how it goes on then. */
+export interface HandOffAgent {
+  policy: CallPolicy;
+  capabilities: SessionCapabilities;
+}
+
 interface CallFacts {
   v: 1;
   callId: string;
@@ -61,7 +67,49 @@ export interface Hearing {
   givenMs: number;
 }
 
-export type ToolState = 'running' | 'settled';
+/** `asking`: it waits for the caller or for a person, not for a machine. */
+export type ToolState = 'running' | 'asking' | 'settled';
+
+/** What cannot be undone waits for the caller's word. */
+export interface Consent {
+  tool: string;
+  /** The arguments, in one order of keys. */
+  args: string;
+  /** `asked`: it is to be read back; `reading`: it sounds; `heard`: all of it was heard. */
+  stage: 'asked' | 'reading' | 'heard';
+  sinceMs: number;
+  /** Turns of the caller since it was heard. Null: what was said is not known yet. */
+  turns: readonly { turn: string; words: string | null }[];
+  /** The caller pressed 1 since it was heard. */
+  key: boolean;
+  /** The same was asked for again, and only the caller's words are missing. */
+  waiting: { toolCall: string; sinceMs: number } | null;
+}
+
+/** Digits that the caller is keying in. Sensitive ones are not here: the shell keeps them. */
+export interface Collecting {
+  toolCall: string;
+  field: string;
+  count: number;
+  digits: string;
+  sinceMs: number;
+  lastKeyMs: number | null;
+}
+
+/** The caller is being handed over to a person. */
+export interface Transfer {
+  toolCall: string;
+  target: string;
+  /**
+   * `announcing`: what is being said is heard first. `summarising`: the model sums up for the person. `calling`: the person is
+   * rung up, and decides. `taken`: the person waits for the caller. `moving`: the carrier is told to move the caller.
+   * `away`: the caller is with the carrier.
+   */
+  stage: 'announcing' | 'summarising' | 'calling' | 'taken' | 'moving' | 'away';
+  sinceMs: number;
+  /** Words for the person, from the model's own arguments until the summary is there. */
+  say: string;
+}
 
 /** A model that failed and was not made good yet. */
 export interface Trouble {
@@ -89,7 +137,8 @@ export interface Away {
   owes: boolean;
   /** For so long before that nothing of the caller may have come through. */
   deafMs: number;
-  cause: 'socket_lost' | 'stopped_reading';
+  /** `moved`: by us, to a person. */
+  cause: 'socket_lost' | 'stopped_reading' | 'moved';
   detail: string;
 }
 
@@ -107,8 +156,8 @@ interface Line extends CallFacts {
   trouble: Trouble | null;
   /** When the session opened, and when it became ready; for its replacement before it expires. */
   sessionSinceMs: number;
-  /** The session that will replace this one. */
-  spare: { session: string; ready: boolean; sinceMs: number } | null;
+  /** The session that will replace this one; `agent`: it is another agent's, told `note` when it takes over. */
+  spare: { session: string; ready: boolean; sinceMs: number; agent?: string; note?: string } | null;
   budget: BudgetState;
   /** What was said so far, for a session that takes over. */
   history: History;
@@ -121,6 +170,20 @@ interface Line extends CallFacts {
   turn: Turn;
   /** Tool calls by id. */
   tools: Record<string, ToolState>;
+  /** How often the caller's wait for the tools that run was filled. */
+  fills: number;
+  /** The latest utterance that a guardrail stopped, and how many in a row. */
+  guarded: { utterance: string; inRow: number };
+  consent: Consent | null;
+  collecting: Collecting | null;
+  /** Caller audio and keys are hidden until then: the tone of the last key may still sound. 0 = they are not. */
+  hiddenUntilMs: number;
+  transfer: Transfer | null;
+  /** Who answers now: the agent's name; and whom it could be handed to, those of every agent that can be reached. */
+  agent: string;
+  handOffs: Readonly<Record<string, HandOffAgent>>;
+  /** Tones of keys played so far. */
+  keysPlayed: number;
   /** Armed timers and when they are due. */
   timers: Partial<Record<TimerName, number>>;
   admittedAtMs: number;
@@ -178,6 +241,9 @@ export interface CallOpening {
   on: Origin;
   policy: CallPolicy;
   capabilities: SessionCapabilities;
+  /** The agent's name, and those it may hand the call to. */
+  agent?: string;
+  handOffs?: Readonly<Record<string, HandOffAgent>>;
   /** Which of the agent's models the call begins with; default 0. */
   target?: number;
   atMs: number;
@@ -192,6 +258,8 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
   on: o.on,
   policy: o.policy,
   capabilities: o.capabilities,
+  handOffs: o.handOffs ?? {},
+  agent: o.agent ?? '',
   session: 'opening',
   sessions: 1,
   target: o.target ?? 0,
@@ -222,6 +290,13 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
     lastKeyMs: 0,
   },
   tools: {},
+  fills: 0,
+  guarded: { utterance: '', inRow: 0 },
+  consent: null,
+  collecting: null,
+  hiddenUntilMs: 0,
+  transfer: null,
+  keysPlayed: 0,
   timers: {},
   admittedAtMs: o.atMs,
   greeted: false,

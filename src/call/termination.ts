@@ -4,6 +4,8 @@
 export type EndReason =
   /** The agent said goodbye, the caller heard it, and we ended the call. */
   | 'agent_goodbye'
+  /** The caller was handed over to a person, who took the call. */
+  | 'transferred'
   /** The caller hung up (or the carrier reported the call as over). */
   | 'caller_hung_up'
   /** The caller stayed silent after being asked, and heard a goodbye. */
@@ -48,6 +50,7 @@ export interface Termination {
 
 const FACTS: Record<EndReason, [EndedBy, Termination['result']]> = {
   agent_goodbye: ['agent', 'success'],
+  transferred: ['agent', 'success'],
   caller_hung_up: ['caller', 'success'],
   caller_silent: ['caller', 'success'],
   max_duration: ['operator', 'success'],

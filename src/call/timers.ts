@@ -2,11 +2,16 @@
 //
 // Deadlines that only ever move later (silence, stall, pace, input) are not re-armed for each move: the timer fires, the
 // deadline is looked at again, and the timer is armed for what is left.
+import { collectingDueMs } from './collecting.ts';
 import { cause, change, type Draft, isConnected } from './draft.ts';
 import { farewellDueMs } from './ending.ts';
 import type { TimerName } from './event.ts';
 import { STALL_AFTER_MS } from './hearing.ts';
+import { consentDueMs } from './tooling.ts';
+import { isSentOn, transferDueMs } from './transfer.ts';
 import * as ledger from './playback.ts';
+import { MUSIC_CLIP } from './policy.ts';
+import { waitsForTools } from './recovery.ts';
 import { isQuiet, rolloverDueMs } from './rollover.ts';
 import type { LiveState } from './state.ts';
 
@@ -31,6 +36,8 @@ const NAMES: readonly TimerName[] = [
   'farewell',
   'duration',
   'keypad',
+  'consent',
+  'transfer',
   'input',
   'barge_in',
 ];
@@ -53,7 +60,7 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
     case 'recovery':
       return connected ? recoveryDueMs(state) : null;
     case 'resume':
-      if (!connected || state.away === null) return null;
+      if (!connected || state.away === null || isSentOn(state)) return null;
       return state.away.sinceMs + (state.away.asked ? policy.resumeWithinMs : policy.resumeAskMs);
     case 'rollover':
       return rolloverDueMs(state);
@@ -68,7 +75,13 @@ export function dueMs(state: LiveState, timer: TimerName): number | null {
         ? state.startedAtMs + policy.maxCallMs
         : null;
     case 'keypad':
-      return connected && turn.keys !== '' ? turn.lastKeyMs + KEYPAD_WAIT_MS : null;
+      if (!connected || state.away !== null) return null;
+      if (state.collecting !== null) return collectingDueMs(state);
+      return turn.keys !== '' ? turn.lastKeyMs + KEYPAD_WAIT_MS : null;
+    case 'consent':
+      return consentDueMs(state);
+    case 'transfer':
+      return transferDueMs(state);
     case 'input':
       return connected && turn.callerSpeaking
         ? Math.max(state.hearing.lastFrameAtMs, state.hearing.checkedAtMs) + STALL_AFTER_MS
@@ -93,17 +106,21 @@ function stallDueMs({ turn, policy, playback, holdsInRow, heldSinceMs }: LiveSta
 }
 
 /** The caller waits for the model and hears nothing. */
-function fillerDueMs({
-  turn,
-  policy,
-  playback,
-  session,
-  trouble,
-  sessionSinceMs,
-  holdsInRow,
-  tools,
-}: LiveState): number | null {
-  if (policy.holdBytes === 0 || turn.callerSpeaking || ledger.hasUnsent(playback)) return null;
+function fillerDueMs(state: LiveState): number | null {
+  const { turn, policy, playback, session, trouble, sessionSinceMs, holdsInRow, tools, fills } = state;
+  if (turn.callerSpeaking || ledger.hasUnsent(playback)) return null;
+  if (waitsForTools(state)) {
+    const { afterMs, musicBytes, musicAfterMs, say } = policy.errands.filler;
+    if (fills === 0 && holdsInRow === 0) {
+      if (say === null && policy.holdBytes === 0) return null;
+      const sinceMs = Math.min(turn.waitsSinceMs ?? turn.lastActivityMs, turn.lastActivityMs) - policy.endOfTurnMs;
+      return Math.max(sinceMs, playback.queueEndsAtMs) + afterMs;
+    }
+    // Once it plays it goes on without a gap, until somebody speaks.
+    const sinceMs = Math.max(turn.lastActivityMs, playback.queueEndsAtMs);
+    if (musicBytes > 0) return sinceMs + (isMusic(playback) ? 0 : musicAfterMs);
+  }
+  if (policy.holdBytes === 0) return null;
   const waits = [
     turn.owedSinceMs === null ? null : turn.owedSinceMs - policy.endOfTurnMs,
     turn.answer === null ? null : turn.lastSignMs,
@@ -117,6 +134,9 @@ function fillerDueMs({
   if (holdsInRow > 0) return playback.queueEndsAtMs + everyMs;
   return Math.max(Math.min(...waits), playback.queueEndsAtMs) + policy.holdAfterMs;
 }
+
+const isMusic = ({ tracks }: ledger.Playback): boolean =>
+  tracks.some(({ utterance }) => utterance.startsWith(MUSIC_CLIP));
 
 /** A model that is not back in time; where nothing may be recovered, a session that opens no sooner than a sound is due. */
 function recoveryDueMs({ session, policy, trouble, turn, playback, sessionSinceMs }: LiveState): number | null {

@@ -1,17 +1,16 @@
-// Who has the floor: the caller speaking, the model answering, tools running, keys pressed, nobody at all. Pure.
+// Who has the floor: the caller speaking, the model answering, nobody at all. Tools stand in tooling.ts, keys in keypad.ts. Pure.
 import { FRAME_MS } from '../audio/mulaw.ts';
 import type { RealtimeEvent } from '../realtime/session.ts';
-import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
+import { change, changeTurn, type Draft } from './draft.ts';
 import { leave, askToSay, stay } from './ending.ts';
-import { remember, toolDone } from './history.ts';
+import { remember } from './history.ts';
 import * as ledger from './playback.ts';
-import { isTakingOver, loseSession, oweWhenReady, recovered } from './recovery.ts';
-import { isAnswering, stopSpeaking } from './speaking.ts';
-import type { ConnectedState, Leaving, ToolState } from './state.ts';
+import { loseSession, recovered } from './recovery.ts';
+import { isAnswering, stopMusic, stopSpeaking } from './speaking.ts';
+import type { ConnectedState, Leaving } from './state.ts';
+import { revoke } from './transfer.ts';
 
 type Of<T extends RealtimeEvent['type']> = Extract<RealtimeEvent, { type: T }>;
-
-const END_CALL = 'end_call';
 
 /** Answers in a row that only call tools; no honest task needs so many without a word to the caller. */
 const MAX_WORDLESS = 8;
@@ -31,11 +30,19 @@ export function callerBegins(d: Draft): void {
   recovered(d);
   changeTurn(d, { callerSpeaking: true, prompts: 0, lastActivityMs: d.atMs, waitsSinceMs: null });
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
+  // Nobody talks against hold sound.
+  stopMusic(d);
   const current = ledger.currentTrack(d.state.playback, d.atMs);
   const after = d.atMs + d.state.policy.interruptAfterMs;
   const bargeInAtMs = current?.protected ? Math.max(after, d.state.playback.queueEndsAtMs) : after;
   if (bargeInAtMs <= d.atMs) bargeIn(d);
-  else if (current || d.state.phase === 'leaving' || d.state.turn.answer || d.state.turn.owedSinceMs !== null)
+  else if (
+    current ||
+    d.state.phase === 'leaving' ||
+    d.state.transfer?.stage === 'announcing' ||
+    d.state.turn.answer ||
+    d.state.turn.owedSinceMs !== null
+  )
     changeTurn(d, { bargeInAtMs });
 }
 
@@ -49,6 +56,7 @@ export function bargeIn(d: Draft): void {
   }
   changeTurn(d, { bargeInAtMs: null });
   stopSpeaking(d, 'caller_spoke');
+  revoke(d);
   if (d.state.phase === 'leaving' && d.state.farewell.revocable) stay(d as Draft<Leaving>);
 }
 
@@ -132,110 +140,10 @@ export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
   if (owedSinceMs !== null) changeTurn(d, { owedSinceMs });
 }
 
-/** The model asks for a tool. `end_call` is ours; everything else runs beside the conversation. */
-export function toolCalled(d: Draft, event: Of<'tool.called'>): void {
-  if (Object.hasOwn(d.state.tools, event.toolCall)) {
-    cause(d, { do: 'note.ignored', what: 'tool_called_twice' });
-    return;
-  }
-  const { waitsSinceMs, owedSinceMs } = d.state.turn;
-  changeTurn(d, {
-    ...{ owedSinceMs: null, lastSignMs: d.atMs, lastActivityMs: d.atMs },
-    // The caller hears nothing of it, and has waited since before.
-    waitsSinceMs: waitsSinceMs ?? owedSinceMs ?? d.atMs,
-  });
-  if (d.state.trouble !== null) change(d, { trouble: null });
-  const { toolCall, name, arguments: args } = event;
-  remember(d, { who: 'tool', toolCall, name, arguments: args, output: null });
-  if (event.name === END_CALL && d.state.policy.endCall) {
-    agentLeaves(d, event.toolCall);
-    return;
-  }
-  change(d, { tools: { ...d.state.tools, [event.toolCall]: 'running' } });
-  cause(d, { do: 'tool.run', toolCall: event.toolCall, name: event.name, arguments: event.arguments });
-}
-
-/** The goodbye contract: what was said in the same answer is the farewell; if nothing was, it is asked for. */
-function agentLeaves(d: Draft, toolCall: string): void {
-  change(d, { tools: settledAs(d.state.tools, toolCall) });
-  const settleQuietly = (output: string): void => {
-    toolDone(d, toolCall, output);
-    cause(d, { do: 'session.settle_tool', toolCall, output, quietly: true });
-  };
-  if (d.state.turn.callerSpeaking || d.state.phase === 'leaving')
-    return settleQuietly('Not ended: the call is not at its end.');
-  if (!isConnected(d)) {
-    // The caller, who is not there yet, will hear what it says next.
-    const output = 'Not ended: the caller has heard nothing yet.';
-    toolDone(d, toolCall, output);
-    cause(d, { do: 'session.settle_tool', toolCall, output, quietly: false });
-    return changeTurn(d, { owedSinceMs: d.atMs });
-  }
-  settleQuietly('The call ends as soon as the caller has heard the goodbye. If the caller speaks first, it goes on.');
-  const ask = d.state.turn.answer?.spoke ? null : (d.state.policy.endCall?.goodbye ?? null);
-  leave(d, 'agent_goodbye', true, ask);
-}
-
-/** A tool finished: the model gets its output, and owes an answer when it was the last one running. */
-export function toolSettled(d: Draft, toolCall: string, output: string): void {
-  if (d.state.tools[toolCall] !== 'running') {
-    cause(d, { do: 'note.ignored', what: 'tool_settled_twice' });
-    return;
-  }
-  const tools = settledAs(d.state.tools, toolCall);
-  change(d, { tools });
-  toolDone(d, toolCall, output);
-  changeTurn(d, { lastActivityMs: d.atMs });
-  // A session that is still opening is told with the history.
-  if (isTakingOver(d.state)) {
-    if (!Object.values(tools).includes('running')) oweWhenReady(d);
-    return;
-  }
-  if (d.state.session === 'gone') return;
-  // During a farewell nothing is added to it.
-  const quietly = d.state.phase === 'leaving';
-  cause(d, { do: 'session.settle_tool', toolCall, output, quietly });
-  const last = !quietly && !Object.values(tools).includes('running');
-  if (last && !d.state.turn.callerSpeaking) changeTurn(d, { owedSinceMs: d.atMs });
-}
-
-/** A key: collected until `#`, or until no further key comes. */
-export function keyPressed(d: Draft<ConnectedState>, digit: string): void {
-  changeTurn(d, { keys: (d.state.turn.keys + digit).slice(-64), lastKeyMs: d.atMs, prompts: 0 });
-  if (digit === '#') tellKeys(d);
-}
-
-/** The keys pressed so far are told to the model as text; they count as the caller's turn. */
-export function tellKeys(d: Draft): void {
-  const { keys } = d.state.turn;
-  changeTurn(d, { keys: '', lastActivityMs: d.atMs });
-  if (keys === '' || d.state.session === 'gone') return;
-  if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
-  const current = ledger.currentTrack(d.state.playback, d.atMs);
-  if (!current?.protected) stopSpeaking(d, 'our_decision');
-  if (d.state.phase === 'leaving') stay(d as Draft<Leaving>);
-  const text = `[The caller pressed keys: ${keys.split('').join(' ')}]`;
-  remember(d, { who: 'caller', turn: `keys:${d.atMs}`, text });
-  if (isTakingOver(d.state)) return oweWhenReady(d);
-  if (!d.state.capabilities.detectsTurns) cause(d, { do: 'session.commit' });
-  cause(d, { do: 'session.tell', role: 'user', text });
-  askToSay(d, null);
-}
-
 /** Nobody has spoken for long: the caller is asked once, then told goodbye. */
 export function breakSilence(d: Draft<ConnectedState>): void {
   const { policy, turn } = d.state;
   changeTurn(d, { prompts: turn.prompts + 1, lastActivityMs: d.atMs });
   if (turn.prompts === 0) askToSay(d, policy.silencePrompt);
   else leave(d, 'caller_silent', true, policy.silenceGoodbye);
-}
-
-/** Settled tool calls that are remembered, so that one that comes twice is known. */
-const MAX_SETTLED = 64;
-
-function settledAs(tools: Record<string, ToolState>, toolCall: string): Record<string, ToolState> {
-  const settled = Object.keys(tools).filter((id) => tools[id] === 'settled');
-  const forgotten = new Set(settled.slice(0, Math.max(0, settled.length + 1 - MAX_SETTLED)));
-  const kept = Object.entries(tools).filter(([id]) => !forgotten.has(id) && id !== toolCall);
-  return { ...Object.fromEntries(kept), [toolCall]: 'settled' };
 }

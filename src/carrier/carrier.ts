@@ -6,8 +6,10 @@ import type { AudioChunk } from '../audio/chunk.ts';
 
 /** Why a leg's media ended. */
 export type LegCloseCause =
-  /** The carrier said `stop`, or its status callback said the call is over: the caller hung up. */
+  /** The carrier says that the call is over: the caller hung up. */
   | 'caller_hung_up'
+  /** The carrier said `stop`: the caller hung up, or the call was sent elsewhere, by us or by somebody else. */
+  | 'carrier_stopped'
   /** The socket went away without a word (close 1006, network). */
   | 'socket_lost'
   /** The carrier broke its own protocol beyond what we forgive (garbage, flood, oversize). */
@@ -140,6 +142,14 @@ export type NextStep =
   /** Connect to somebody else; where nobody answers, what comes `otherwise`, or the end. */
   | { do: 'forward'; to: string; otherwise?: Voicemail }
   | Voicemail
+  /** Connect to a person. Whatever becomes of it, the carrier asks what follows and says so (`CallIntake.dialled`). */
+  | { do: 'transfer'; to: string; ringSeconds: number }
+  /** Into a room where a person is, or will be; music until then. When the person leaves, the carrier asks what follows. */
+  | { do: 'conference'; room: string }
+  /** To a person whom we called: a sentence, and a key to take the call (1) or not (2); each is asked at `CallIntake.person`. */
+  | { do: 'ask_to_take'; say: string }
+  /** A person who took the call: into the room, which ends when this person leaves it. */
+  | { do: 'join'; room: string }
   /** The call goes on: open a media stream again, under this token. */
   | { do: 'reconnect'; token: string; facts: Record<string, string> };
 
@@ -156,6 +166,10 @@ export interface CallStatus {
   status: string;
   /** True for the states a call never leaves. */
   final: boolean;
+  /** Of a call that the carrier placed on behalf of this one (a Dial): whose it is. */
+  parentCallId?: string;
+  /** A person has answered, and is connected or hears what we say. */
+  answered?: boolean;
   durationSeconds: number | null;
   sequence: number | null;
 }
@@ -187,9 +201,25 @@ export type ControlOutcome = 'done' | 'gone' | 'failed';
 export interface CarrierControl {
   /** Takes the call out of whatever it is doing and on to `next`. Not tried again once `unwanted` is aborted. */
   redirect(carrierCallId: string, next: NextStep, unwanted?: AbortSignal): Promise<ControlOutcome>;
-  /** Ends the call. */
+  /** Ends the call, also one that still rings. */
   hangUp(carrierCallId: string, unwanted?: AbortSignal): Promise<ControlOutcome>;
+  /**
+   * Calls a person on behalf of the call `parentCallId`. What they hear is asked for at `CallIntake.person`, what becomes of the call is told by
+   * `CallIntake.status`. Not repeated unless the carrier says that it did nothing.
+   */
+  call(person: { from: string; to: string; ringSeconds: number; parentCallId: string }): Promise<PlacedCall>;
+  /** Sends a text message of at most 1,600 characters. Not repeated unless the carrier says that it did nothing. */
+  message(message: { from: string; to: string; text: string }): Promise<SentMessage>;
 }
+
+/** What became of dialling a person. `answered`: they talked, and it is over. */
+export type DialOutcome = 'answered' | 'busy' | 'no_answer' | 'failed' | 'canceled';
+
+/** A call to a person that we placed, or why there is none. `unknown`: it may have been placed all the same. */
+export type PlacedCall = { outcome: 'placed'; carrierCallId: string } | { outcome: 'refused' | 'unknown'; why: string };
+
+/** A text message that was taken, or why not; `unknown`: it may have been sent all the same. */
+export type SentMessage = { outcome: 'sent' } | { outcome: 'refused' | 'unknown'; why: string };
 
 /** A webhook that may be passed on: a new call, what follows its media, its status. */
 export type PassedWebhook = 'voice' | 'next' | 'status';
@@ -238,8 +268,13 @@ export interface CallIntake {
    * answer. `over`: the carrier says that the call has ended.
    */
   next(carrier: string, carrierCallId: string, over: boolean): Promise<NextStep>;
-  /** What follows a forward that nobody answered, from the stored record. */
-  unanswered(carrier: string, carrierCallId: string): Promise<NextStep>;
+  /** What follows a forward or a transfer, once it is known what became of it. */
+  dialled(carrier: string, carrierCallId: string, outcome: DialOutcome): Promise<NextStep>;
+  /**
+   * What a person hears whom we called for the call `parentCallId`: asked when they answer (`key` null), and with each key.
+   * Null: no such call of ours.
+   */
+  person(carrier: string, carrierCallId: string, key: string | null, parentCallId: string): Promise<NextStep | null>;
   /** Keeps a status callback in the stored record; a final one ends a call that is still live here. */
   status(carrier: string, status: CallStatus): Promise<void>;
   /** What the carrier says about a call's media stream; it may come before or after the socket shows it, or never. */

@@ -5,6 +5,8 @@ import { join, relative, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startClinic } from '../../agents/clinic/service/start.ts';
+import type { RunningService } from '../../agents/services/child-service.ts';
 import { loadAgents } from '../agent/load.ts';
 import type { OnlookerFactory } from '../call/feed.ts';
 import { realClock } from '../clock.ts';
@@ -30,7 +32,7 @@ const USAGE = 'usage: trunkline demo [--exit]   (--exit: do not leave the server
 
 /** The sample agent lies beside the source, wherever the command was started. */
 const AGENTS_DIR = fileURLToPath(new URL('../../agents', import.meta.url));
-const SAMPLE_FILE = 'clinic.yaml';
+const SAMPLE_FILE = join('clinic', 'agent.yaml');
 /** The conversation of the recorded caller and the sample agent, measured. */
 const EXPECTED_MS = 49_000;
 /** The caller gives up after this. */
@@ -90,6 +92,7 @@ export async function demo(args: string[] = [], env: Environment = process.env):
   }
   await server.drain(DRAIN_MS);
   await server.close();
+  await server.clinic.close();
 }
 
 /** @throws TrunklineError for anything but `--exit` */
@@ -118,7 +121,7 @@ export function surfaceOf(
 const DEFAULT_COLUMNS = 100;
 const MIN_COLUMNS = 36;
 
-type DemoServer = Server & { dataDir: string; note: string | null };
+type DemoServer = Server & { dataDir: string; note: string | null; clinic: RunningService };
 
 /** The server on its port, or on a free one when that is taken. Of the environment only PORT and DATA_DIR count. */
 async function serverFor(env: Environment, screen: Screen, onlookers: OnlookerFactory[]): Promise<DemoServer> {
@@ -126,17 +129,24 @@ async function serverFor(env: Environment, screen: Screen, onlookers: OnlookerFa
   const config = readConfig({ PORT, DATA_DIR, HOST: '127.0.0.1', AGENTS_DIR });
   const agents = await loadAgents(config.agentsDir, config);
   const sample = agents.filter(({ file }) => file === SAMPLE_FILE);
-  const options = { log: warningsTo(screen), onlookers, agents: sample.length > 0 ? sample : agents };
+  // The business that the agent's tools talk to: a process of its own, with a database.
+  const clinic = await startClinic();
+  const options = {
+    ...{ log: warningsTo(screen), onlookers, agents: sample.length > 0 ? sample : agents },
+    env: { CLINIC_URL: clinic.origin, CLINIC_TOKEN: clinic.token },
+  };
   const start = (used: Config) => startServer({ config: used, ...options });
+  const { dataDir } = config;
   try {
-    return Object.assign(await start(config), { dataDir: config.dataDir, note: null });
+    return Object.assign(await start(config), { dataDir, clinic, note: null });
   } catch (error) {
-    if (!(error instanceof TrunklineError && error.code === 'TRK_LISTEN')) throw error;
+    if (!(error instanceof TrunklineError && error.code === 'TRK_LISTEN')) {
+      await clinic.close();
+      throw error;
+    }
     const server = await start({ ...config, port: 0 });
-    return Object.assign(server, {
-      dataDir: config.dataDir,
-      note: `Port ${config.port} is taken, so this server listens on ${new URL(server.origin).port}.`,
-    });
+    const note = `Port ${config.port} is taken, so this server listens on ${new URL(server.origin).port}.`;
+    return Object.assign(server, { dataDir, clinic, note });
   }
 }
 

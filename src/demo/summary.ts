@@ -84,7 +84,7 @@ export function nextLines({ origin, folder }: { origin: string; folder: string |
           [`npx trunkline calls show ${basename(folder).slice(0, 8)}`, 'its words, tools and bill, from the database'],
         ] as [string, string][])),
     ['npx trunkline replay YOUR.wav', 'call with audio of your own (8 kHz mu-law)'],
-    ['agents/clinic.yaml', 'the agent; edit greeting, voice, instructions, tools'],
+    ['agents/clinic/', 'the agent and its clinic; edit greeting, voice, instructions, tools'],
     ['npm start', 'the same server; with OPENAI_API_KEY in .env a real model answers,'],
     ['', 'with TWILIO_AUTH_TOKEN and PUBLIC_URL real callers reach it'],
   ];

@@ -8,6 +8,7 @@ import { Tallies } from './tally.ts';
 const TURN_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10];
 const OUR_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1];
 const QUALITY_BUCKETS = [10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95, 100];
+const TOOL_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30];
 const STOP_BUCKETS = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
 
 /** Statuses of a webhook that somebody is alarmed by. */
@@ -125,6 +126,22 @@ export function createInstruments(registry: Registry) {
       filled: tallies.one(frames, { path: 'filled' }),
       late: tallies.one(frames, { path: 'late' }),
     },
+    tools: {
+      settled: tallies.each(
+        counter('tool_calls_total', 'Tool calls of models that were answered, by how they ended.', 'status'),
+        'status',
+        labels.toolStatuses,
+      ),
+      tries: tallies.one(counter('tool_tries_total', 'Runs of tools, repetitions included.')),
+      seconds: histogram('tool_seconds', 'From a tool call to its outcome.', TOOL_BUCKETS),
+      circuitsOpen: gauge('tool_circuits_open', 'Tools that are not tried for a while because they failed repeatedly.'),
+    },
+    transfers: tallies.each(
+      counter('transfers_total', 'Hand-overs to people, by how far they got.', 'stage'),
+      'stage',
+      labels.transferStages,
+    ),
+    guarded: tallies.one(counter('guardrails_total', 'Utterances and tool calls that a guardrail stopped.')),
     troubles: tallies.each(
       counter('troubles_total', 'What went wrong in a call and what was done about it, by what it is.', 'what'),
       'what',

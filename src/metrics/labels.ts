@@ -26,6 +26,7 @@ const words = (text: string): Words => new Words(text.trim().split(/\s+/));
 /** Complete by type: a new end reason does not compile without its line here. True: a deadline of ours ended the call. */
 const END_REASONS: Record<EndReason, boolean> = {
   agent_goodbye: false,
+  transferred: false,
   caller_hung_up: false,
   caller_silent: true,
   max_duration: true,
@@ -81,13 +82,19 @@ export const refusalReasons = words(`
 `);
 
 /** What a carrier was asked to do beside the media, and what became of it. */
-export const orders = words('redirect hang_up');
-export const orderOutcomes = words('done gone failed');
+export const orders = words('redirect hang_up call message');
+export const orderOutcomes = words('done gone failed placed sent refused unknown');
 
 /** What the call core ignored (`note.ignored`). */
 export const ignored = words(`
-  stale_origin frame_repeated audio_of_no_utterance shelf_full mark_unknown tool_called_twice tool_settled_twice
+  key_too_many stale_origin frame_repeated audio_of_no_utterance shelf_full mark_unknown tool_called_twice tool_settled_twice
 `);
+
+/** How tool calls end (`ToolStatus`). */
+export const toolStatuses = words('ok unconfirmed failed timed_out invalid unknown refused unavailable');
+
+/** How far a hand-over to a person got (`note.transfer`). */
+export const transferStages = words('begun taken missed revoked');
 
 /** What went wrong in a call and what was done about it. */
 export const troubles = words(`

@@ -35,6 +35,13 @@ export interface CarrierCounters {
   ordered(order: string, outcome: string): void;
 }
 
+/** What a runner of tools counts. */
+export interface ToolCounters {
+  tried(name: string): void;
+  settled(settled: { status: string; tookMs: number }): void;
+  circuit(name: string, state: string): void;
+}
+
 export interface Metrics {
   /** The Prometheus text of now; event-loop delays are since the last one. */
   text(): Promise<string>;
@@ -42,6 +49,8 @@ export interface Metrics {
   readonly contentType: string;
   readonly onlooker: OnlookerFactory;
   readonly counters: CarrierCounters;
+  /** What the tools of all agents do. */
+  readonly tools: ToolCounters;
   /** A call was not let in. */
   rejected(reason: string): void;
   /** A file of a call could not be written, or not to its end: `why` is `failed` or `size`. */
@@ -93,6 +102,7 @@ export function createMetrics({ clock, version }: MetricsOptions): Metrics {
       ordered: (order, outcome) =>
         m.carrier.orders.inc({ order: labels.orders.of(order), outcome: labels.orderOutcomes.of(outcome) }),
     },
+    tools: toolCounters(m),
     rejected: (reason) => m.sessions.rejected.add(reason),
     incomplete: (file, why) => m.incomplete.inc({ file: labels.files.of(file), why: labels.incompleteBecause.of(why) }),
     judged: (quality) => observeQuality(quality, m),
@@ -113,6 +123,23 @@ export function createMetrics({ clock, version }: MetricsOptions): Metrics {
     close() {
       loop.close();
       recentLoop.close();
+    },
+  };
+}
+
+function toolCounters({ tools }: Instruments): ToolCounters {
+  /** Names of tools that are not tried. Agents' tools are few. */
+  const open = new Set<string>();
+  return {
+    tried: () => void (tools.tries.total += 1),
+    settled({ status, tookMs }) {
+      tools.settled.add(status);
+      tools.seconds.observe(tookMs / 1_000);
+    },
+    circuit(name, state) {
+      if (state === 'open') open.add(name);
+      else open.delete(name);
+      tools.circuitsOpen.set(open.size);
     },
   };
 }
@@ -168,6 +195,11 @@ function watchCall(facts: CallFacts, m: Instruments, clock: Clock): Onlooker {
         return m.troubles.add('caller_asked_back');
       case 'note.held':
         return m.troubles.add('caller_held');
+      case 'note.transfer':
+        return m.transfers.add(effect.stage);
+      case 'note.guarded':
+        m.guarded.total += 1;
+        return;
       case 'note.resumed':
         return m.troubles.add('caller_resumed');
       case 'leg.play':

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 
 /** A carrier id: two letters and 32 hex digits. */
-export const newSid = (prefix: 'AC' | 'CA' | 'MZ' | 'RE'): string => prefix + randomBytes(16).toString('hex');
+export const newSid = (prefix: 'AC' | 'CA' | 'CF' | 'MZ' | 'RE' | 'SM'): string =>
+  prefix + randomBytes(16).toString('hex');
 
 export interface CallIdentity {
   callSid: string;
@@ -55,21 +56,21 @@ export const callbackTimestamp = (sequence: number, wallMs: number): Record<stri
 /** A Unix time as the carrier writes it. */
 export const rfc2822 = (wallMs: number): string => new Date(wallMs).toUTCString().replace('GMT', '+0000');
 
-/** Parameters of a callback about a call that a Dial made. */
-export const childParams = (
-  child: CallIdentity & { parentSid: string },
+/** Parameters of every request about a call that a Dial made, or the API. */
+export const outboundParams = (
+  leg: CallIdentity & { parentSid?: string },
   callStatus: string,
 ): Record<string, string> => ({
-  AccountSid: child.accountSid,
+  AccountSid: leg.accountSid,
   ApiVersion: '2010-04-01',
-  CallSid: child.callSid,
+  CallSid: leg.callSid,
   CallStatus: callStatus,
-  Called: child.to,
-  Caller: child.from,
-  Direction: 'outbound-dial',
-  From: child.from,
-  ParentCallSid: child.parentSid,
-  To: child.to,
+  Called: leg.to,
+  Caller: leg.from,
+  Direction: leg.parentSid === undefined ? 'outbound-api' : 'outbound-dial',
+  From: leg.from,
+  ...(leg.parentSid === undefined ? {} : { ParentCallSid: leg.parentSid }),
+  To: leg.to,
 });
 
 /** Parameters of a stream status callback. */

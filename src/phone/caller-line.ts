@@ -47,6 +47,11 @@ export class CallerLine {
     return utterance;
   }
 
+  /** Puts a sound on the line from the next frame on, over whatever is there; nobody says it. */
+  sound(bytes: Uint8Array): void {
+    this.#clips.push({ offset: this.#takenBytes, bytes });
+  }
+
   /** Lets the time until `atMs` pass with nobody listening. */
   skipTo(atMs: number): void {
     this.#takenBytes = Math.max(this.#takenBytes, Math.round(atMs * BYTES_PER_MS));

@@ -64,6 +64,11 @@ export class PhoneCaller {
     return { atMs: said.atMs + shift, endMs: said.endMs + shift };
   }
 
+  /** Puts a sound on the line that is nobody's speech: the tone of a key. */
+  sound(bytes: Uint8Array): void {
+    this.#line.sound(bytes);
+  }
+
   /** Performs what is due by the end of the next frame. */
   perform({ spurt, heardMs }: Ears): void {
     const untilMs = this.frameEndMs;

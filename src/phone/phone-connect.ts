@@ -1,5 +1,6 @@
 // Connect: opens the media stream that a document asks for, tells its status callback, and waits until it is over.
 import type { Clock } from '../clock.ts';
+import type { Conferences } from './conferences.ts';
 import { type CallIdentity, newSid, streamParams } from './call-params.ts';
 import type { PhoneCaller } from './phone-caller.ts';
 import type { PhoneFeed } from './phone-events.ts';
@@ -21,6 +22,10 @@ export interface ConnectCall {
   line: PhoneLine;
   caller: PhoneCaller;
   identity: CallIdentity;
+  /** The number at the other end of the line: who is there for the others of a conference. */
+  party: string;
+  /** The rooms of the account. */
+  conferences(): Conferences;
   /** Signs the upgrade, which may be signed otherwise than the requests. */
   socketOrigin: Origin;
   /** Aborted when the call is over, whoever ended it. */

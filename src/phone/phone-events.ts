@@ -1,7 +1,7 @@
 // What a phone reports while a call runs. Waiting has a deadline, and moments that come once may be awaited late.
 import type { Cancel, Clock } from '../clock.ts';
 import type { HttpExchange, PhoneResult, PhoneWarning } from './phone-result.ts';
-import type { Announcement, FollowedVerb } from './verb.ts';
+import type { Announcement, ConferenceStay, DialLeg, FollowedVerb } from './verb.ts';
 
 /** All `atMs` are ms since the start of the call's first stream. */
 export interface PhoneEvents {
@@ -13,6 +13,14 @@ export interface PhoneEvents {
   announced: Announcement;
   /** The caller pressed a key. */
   key: { atMs: number; digit: string };
+  /** A Dial is over. */
+  dialled: DialLeg;
+  /** In a conference that has not begun: music until somebody comes. */
+  waiting: { atMs: number; room: string };
+  /** In a conference with somebody; once for each. */
+  together: { atMs: number; room: string; callSid: string; party: string };
+  /** In the conference no more. */
+  left: ConferenceStay;
   /** `start` was sent; frames follow. Once a stream. */
   streaming: { callSid: string; streamSid: string };
   /** Agent audio arrived at the carrier. */

@@ -5,7 +5,7 @@ import type { Ears } from './phone-caller.ts';
 import type { PhoneResult } from './phone-result.ts';
 import type { PhoneStream } from './phone-stream.ts';
 import { overlay } from './playback-buffer.ts';
-import type { Announcement, CallerRecording } from './verb.ts';
+import type { Announcement, CallerRecording, ConferenceStay, DialLeg } from './verb.ts';
 
 /** Something the carrier let the caller hear, in clock time; `audio` where its sound is known. */
 interface Announced {
@@ -31,6 +31,8 @@ type LineFacts = Pick<
   | 'heard'
   | 'announced'
   | 'recordings'
+  | 'dials'
+  | 'stays'
   | 'underruns'
   | 'unplayedBytes'
   | 'firstAudioAtMs'
@@ -40,6 +42,10 @@ export class PhoneLine {
   readonly #streams: PhoneStream[] = [];
   readonly #announced: Announced[] = [];
   readonly #recordings: CallerRecording[] = [];
+  readonly #dials: DialLeg[] = [];
+  readonly #stays: ConferenceStay[] = [];
+  // What the caller said to people: neither to a stream nor to the carrier.
+  readonly #spoken: { atMs: number; bytes: Buffer }[] = [];
   #answeredMs = 0;
 
   /** The call's latest stream. */
@@ -79,6 +85,19 @@ export class PhoneLine {
     this.#recordings.push(recording);
   }
 
+  dialled(leg: DialLeg): void {
+    this.#dials.push(leg);
+  }
+
+  stayed(stay: ConferenceStay): void {
+    this.#stays.push(stay);
+  }
+
+  /** The caller's line while connected to people. */
+  spoke(atMs: number, bytes: Buffer): void {
+    this.#spoken.push({ atMs, bytes });
+  }
+
   /** What the caller can hear of the carrier itself by now, and of the streams that are over. */
   get ears(): Ears {
     const last = this.#announced.at(-1);
@@ -91,7 +110,8 @@ export class PhoneLine {
   callerAudio(): Buffer {
     const line = this.#silentLine();
     for (const stream of this.#streams) stream.layCaller(line);
-    for (const { atMs, bytes } of this.#recordings) overlay(line, bytes, Math.round(atMs * BYTES_PER_MS));
+    for (const { atMs, bytes } of [...this.#recordings, ...this.#spoken])
+      overlay(line, bytes, Math.round(atMs * BYTES_PER_MS));
     return line;
   }
 
@@ -120,6 +140,8 @@ export class PhoneLine {
       heard: streams.flatMap(({ playback, endMs }) => playback.buffer.heard(endMs)),
       announced: this.#announced.map((announced) => this.#inCall(announced)),
       recordings: this.#recordings,
+      dials: this.#dials,
+      stays: this.#stays,
       underruns: streams.flatMap(({ playback }) => playback.buffer.underruns),
       unplayedBytes: sum(({ playback }) => playback.unplayedBytes),
       firstAudioAtMs: streams.find(({ playback }) => playback.firstAudioAtMs !== undefined)?.playback.firstAudioAtMs,
@@ -133,7 +155,9 @@ export class PhoneLine {
   #lengthMs(): number {
     const announcedUntil = this.#announced.map(({ toMs }) => toMs - this.zeroMs);
     const recordedUntil = this.#recordings.map(({ atMs, durationMs }) => atMs + durationMs);
-    return Math.max(0, ...this.#streams.map(({ endMs }) => endMs), ...announcedUntil, ...recordedUntil);
+    const spokenUntil = this.#spoken.map(({ atMs, bytes }) => atMs + bytesToMs(bytes.length));
+    const heardUntil = [...announcedUntil, ...recordedUntil, ...spokenUntil];
+    return Math.max(0, ...this.#streams.map(({ endMs }) => endMs), ...heardUntil);
   }
 
   #silentLine(): Buffer {

@@ -5,6 +5,10 @@
 //   http       path status ms           an exchange with the server, when it was over; status 0: no answer
 //   verb       name about               a TwiML verb begins
 //   announced  verb about durationMs    the carrier let the caller hear something; `atMs` is its start
+//   dialled    to status answeredAtMs endMs   a Dial of a number is over; `atMs` is its start
+//   waiting    room                     in a conference, with music until somebody comes
+//   together   room party callSid       with somebody; once for each
+//   left       room endedBy with        in the conference no more; `with`: who was there, from when to when
 //   start      streamSid                a media stream was started
 //   media      toMs messages bytes      agent audio arrived, `atMs` to `toMs`, without a pause of more than 500 ms
 //   sound                               the stream's first agent audio began to be heard
@@ -44,6 +48,19 @@ export class PhoneLog {
     call.on('verb', ({ name, about }) => this.#add('verb', { name, about }));
     call.on('announced', ({ verb, about, atMs, durationMs }) => {
       this.#addAt(atMs, 'announced', { verb, about, durationMs: Math.round(durationMs) });
+    });
+    call.on('dialled', ({ to, status, atMs, answeredAtMs, endMs }) => {
+      const answered = answeredAtMs === undefined ? {} : { answeredAtMs: Math.round(answeredAtMs) };
+      this.#addAt(atMs, 'dialled', { to, status, ...answered, endMs: Math.round(endMs) });
+    });
+    call.on('waiting', ({ atMs, room }) => void this.#addAt(atMs, 'waiting', { room }));
+    call.on(
+      'together',
+      ({ atMs, room, party, callSid }) => void this.#addAt(atMs, 'together', { room, party, callSid }),
+    );
+    call.on('left', ({ toMs, room, endedBy, with: others }) => {
+      const met = others.map((other) => ({ ...other, fromMs: Math.round(other.fromMs), toMs: Math.round(other.toMs) }));
+      this.#addAt(toMs, 'left', { room, endedBy, with: met });
     });
     call.on('streaming', ({ streamSid }) => this.#add('start', { streamSid }));
     call.on('media', ({ atMs, bytes }) => this.#mediaCame(atMs, bytes.length));

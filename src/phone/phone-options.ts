@@ -1,4 +1,5 @@
 // What can be asked of a phone: whom to call, what the caller does, and how the carrier or the network misbehaves.
+import type { ToneOptions } from '../audio/dtmf.ts';
 import type { Clock } from '../clock.ts';
 import type { IdleSound } from './caller-line.ts';
 import type { CallerTrack } from './caller-track.ts';
@@ -45,6 +46,13 @@ export interface PhoneOptions {
   startCallSid?: string;
   /** What becomes of a Dial, or of a Dial to each number. Default: answered after 2 s, 10 s of talk. */
   dial?: DialOutcome | ((to: string) => DialOutcome);
+  /** What the action of a Dial with a Conference is told. The documentation says answered; completed is seen, too. */
+  conferenceDialStatus?: 'answered' | 'completed';
+  /**
+   * Whether keys can be heard on the line as on a real telephone, beside their messages. Undefined: those of the track can,
+   * those of `press()` cannot. True: all. False: none. Options: all, and how they sound.
+   */
+  tones?: boolean | ToneOptions;
   /** Asked when TwiML cannot be had or read, as the number's fallback URL is. Default: the call ends. */
   fallback?: Fallback;
   /**

@@ -1,7 +1,7 @@
 // What a finished call looked like from the carrier's side; the judge of every end-to-end test.
 import type { Utterance } from './caller-line.ts';
 import type { HeardSegment, Underrun } from './playback-buffer.ts';
-import type { Announcement, CallerRecording, FollowedVerb } from './verb.ts';
+import type { Announcement, CallerRecording, ConferenceStay, DialLeg, FollowedVerb } from './verb.ts';
 
 /** A fault the carrier's debugger would list; `code` is the carrier's error number. */
 export interface PhoneWarning {
@@ -34,6 +34,10 @@ export interface PhoneResult {
   announced: Announcement[];
   /** Messages that the caller left by Record, in order. */
   recordings: CallerRecording[];
+  /** What became of each Dial of a number, in order. */
+  dials: DialLeg[];
+  /** Conferences the caller was in, in order, and with whom. */
+  stays: ConferenceStay[];
   warnings: PhoneWarning[];
   endedBy: 'caller' | 'server';
   /** The bound `maxMs` ended the call. */

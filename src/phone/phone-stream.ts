@@ -96,7 +96,12 @@ export class PhoneStream {
     return this.#inCall(this.#clock.nowMs());
   }
 
-  /** Presses one key. Whether its tone can also be heard is documented nowhere: here it cannot. */
+  /** Whether frames are going out. */
+  get live(): boolean {
+    return this.#frames !== undefined && !this.#endedBy;
+  }
+
+  /** Presses one key: the message alone, its tone is on the caller's line or is not. */
   press(digit: string): void {
     this.#send(this.#messages.dtmf(digit));
   }

@@ -1,11 +1,13 @@
 // The phone: a faithful carrier with a recorded caller. It places one call against a Trunkline server, follows the
 // TwiML it is given, streams the caller's audio and judges what comes back. It shares nothing with the server but the
 // facts of mu-law, so that it cannot agree with the server's bugs.
+import { dtmfTones } from '../audio/dtmf.ts';
 import { writeWav } from '../audio/wav.ts';
 import { type Cancel, type Clock, realClock } from '../clock.ts';
 import { type CallIdentity, callParams, completedParams, newSid } from './call-params.ts';
 import type { Utterance } from './caller-line.ts';
 import { silentCaller } from './caller-track.ts';
+import { Conferences } from './conferences.ts';
 import { PhoneCaller } from './phone-caller.ts';
 import { type PhoneEvents, PhoneFeed, type WaitOptions } from './phone-events.ts';
 import type { StreamFault } from './phone-faults.ts';
@@ -47,6 +49,7 @@ export class PhoneCall {
   readonly #callbacks: Promise<unknown>[] = [];
   readonly #hangUp = new AbortController();
   #cancelLimit: Cancel | undefined;
+  #conferences = new Conferences();
   #callStatus = 'ringing';
   #endedBy: 'caller' | 'server' = 'server';
   #timedOut = false;
@@ -80,7 +83,7 @@ export class PhoneCall {
       track: options.track ?? silentCaller,
       idle: options.idle ?? 'noise',
       hangUpAfterTrackMs: linger === false ? undefined : Number(linger === true ? 0 : linger),
-      press: (digit) => this.press(digit),
+      press: (digit) => this.#press(digit, true),
       hangUp: () => this.hangUp(),
     });
     this.#follower = this.#newFollower(new Origin({ ...origin, sign: signSocket }));
@@ -139,10 +142,18 @@ export class PhoneCall {
 
   /** Presses one key: for the stream, or for the Gather that waits. */
   press(digit: string): void {
-    const key = { atMs: this.nowMs, digit };
-    this.#keys.push(key);
-    this.#feed.emit('key', key);
-    this.#line.stream?.press(digit);
+    this.#press(digit, false);
+  }
+
+  /** From now on the call's conferences are these: the API gives all calls of an account the same ones. */
+  useConferences(conferences: Conferences): void {
+    this.#conferences = conferences;
+  }
+
+  /** Where the server listens, and the origin that it is known by. */
+  get serverOrigin(): { url: string; publicUrl: string } {
+    const { server, publicUrl = server } = this.#options;
+    return { url: server, publicUrl };
   }
 
   /** The caller hangs up, whatever the call is doing. */
@@ -207,6 +218,16 @@ export class PhoneCall {
     return writeWav([this.callerAudio(), this.agentAudio()]);
   }
 
+  #press(digit: string, scripted: boolean): void {
+    const key = { atMs: this.nowMs, digit };
+    this.#keys.push(key);
+    this.#feed.emit('key', key);
+    this.#line.stream?.press(digit);
+    const { tones = scripted } = this.#options;
+    if (tones === false || !(scripted || this.#line.stream?.live)) return;
+    this.#caller.sound(dtmfTones(digit, { gapMs: 0, ...(tones === true ? {} : tones) }));
+  }
+
   #streaming(): PhoneStream {
     const { stream } = this.#line;
     if (!stream) throw new Error('the call has no media stream yet: await once("streaming")');
@@ -261,6 +282,8 @@ export class PhoneCall {
         line: this.#line,
         caller: this.#caller,
         identity: this.#call,
+        party: this.#call.from,
+        conferences: () => this.#conferences,
         socketOrigin,
         over: this.#hangUp.signal,
         exchanged: (exchange) => this.#exchanged(exchange),

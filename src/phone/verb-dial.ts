@@ -1,8 +1,10 @@
 // Dial: the caller hears ringing, then whoever answers, or nobody. Who answers is the tester's choice; whether the carrier
 // would have dialled at all is judged here.
-import { type CallIdentity, callbackTimestamp, childParams, newSid } from './call-params.ts';
+import { type CallIdentity, callbackTimestamp, newSid, outboundParams } from './call-params.ts';
+import type { ConnectCall } from './phone-connect.ts';
 import type { TwimlElement } from './twiml-reader.ts';
 import { aboutVerb } from './verb.ts';
+import { conference } from './verb-conference.ts';
 import type { VerbScene } from './verb-scene.ts';
 import { numberOf } from './verb-sound.ts';
 
@@ -28,31 +30,44 @@ const NATIONAL = /^1?[2-9]\d{9}$/;
 const DIAL_EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'completed'];
 
 /** Carries the verb out; returns the parameters that its action URL is told. */
-export async function dial(
-  scene: VerbScene,
-  verb: TwimlElement,
-  call: CallIdentity,
-  outcome: DialOutcome | ((to: string) => DialOutcome) = {},
-): Promise<Record<string, string>> {
-  const parties = partiesOf(verb).filter((party) => isDialled(scene, party));
+export async function dial(scene: VerbScene, verb: TwimlElement, call: ConnectCall): Promise<Record<string, string>> {
+  const room = verb.children.find(({ name }) => name === 'Conference');
+  if (room) return conference(scene, room, call);
+  const { clock, feed, identity, line, options } = call;
   const about = aboutVerb(verb);
   const sid = newSid('CA');
-  const [first] = parties;
+  const [first] = partiesOf(verb).filter((party) => isDialled(scene, party));
   if (!first) return { DialCallSid: sid, DialCallStatus: 'failed' };
+  const { dial: outcome = {} } = options;
   const { ringMs, talkMs, status } = timed(typeof outcome === 'function' ? outcome(first.text) : outcome, verb);
-  const tell = callbacks(scene, first, { ...call, callSid: sid, parentSid: call.callSid });
+  const tell = callbacks(scene, first, { ...identity, callSid: sid, parentSid: identity.callSid });
+  const nowMs = () => clock.nowMs() - line.zeroMs;
+  const atMs = nowMs();
+  const over = (ended: DialStatus, answeredAtMs?: number) => {
+    const leg = { to: first.text, callSid: sid, status: ended, atMs, answeredAtMs, endMs: nowMs() };
+    line.dialled(leg);
+    feed.emit('dialled', leg);
+  };
   tell('initiated', 'initiated');
   tell('ringing', 'ringing');
   await scene.announce('Dial', `${about} (ringing)`, ringMs);
-  if (status !== 'completed') {
-    tell('completed', status);
-    return { DialCallSid: sid, DialCallStatus: status };
+  // Whoever hangs up, or is sent elsewhere, while it rings takes the other call along.
+  const unanswered = scene.over && ringMs > 0 ? 'canceled' : status;
+  if (unanswered !== 'completed') {
+    tell('completed', unanswered);
+    over(unanswered);
+    return { DialCallSid: sid, DialCallStatus: unanswered };
   }
-  if (!scene.over) tell('answered', 'in-progress');
+  const answeredAtMs = nowMs();
+  const answeredClockMs = clock.nowMs();
+  tell('answered', 'in-progress');
   await whisper(scene, first);
   await scene.announce('Dial', about, talkMs);
-  const seconds = `${Math.ceil(talkMs / 1000)}`;
-  tell('completed', 'completed', { CallDuration: seconds, Duration: `${Math.ceil(talkMs / 60_000)}` });
+  // Cut short, they talked no longer than that.
+  const talkedMs = scene.over ? Math.min(talkMs, scene.passedMs(answeredClockMs)) : talkMs;
+  const seconds = `${Math.ceil(talkedMs / 1000)}`;
+  tell('completed', 'completed', { CallDuration: seconds, Duration: `${Math.ceil(talkedMs / 60_000)}` });
+  over('completed', answeredAtMs);
   return { DialCallSid: sid, DialCallStatus: status, DialCallDuration: seconds, DialBridged: 'true' };
 }
 
@@ -101,7 +116,7 @@ function callbacks(scene: VerbScene, { text, attributes }: TwimlElement, child: 
   return (event: string, callStatus: string, more: Record<string, string> = {}): void => {
     if (!url || !DIAL_EVENTS.includes(event) || !wanted.includes(event)) return;
     const params = {
-      ...childParams({ ...child, to: text }, callStatus),
+      ...outboundParams({ ...child, to: text }, callStatus),
       ...callbackTimestamp(sequence++, scene.wallMs()),
       ...more,
     };

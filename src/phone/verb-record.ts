@@ -1,17 +1,15 @@
 // Record: a beep, then the caller speaks to the carrier itself, frame by frame as on a media stream, until the caller is
 // silent, presses a key, hangs up, or may say no more.
-import { BYTES_PER_MS, encodeSample, FRAME_BYTES, FRAME_MS, levelDbfs, SILENCE_BYTE } from '../audio/mulaw.ts';
+import { BYTES_PER_MS, FRAME_BYTES, FRAME_MS, levelDbfs } from '../audio/mulaw.ts';
 import { newSid } from './call-params.ts';
 import type { ConnectCall } from './phone-connect.ts';
 import type { TwimlElement } from './twiml-reader.ts';
 import type { VerbScene } from './verb-scene.ts';
-import { numberOf } from './verb-sound.ts';
+import { beep, numberOf } from './verb-sound.ts';
 
 const DEFAULT_TIMEOUT_S = 5;
 const DEFAULT_MAX_LENGTH_S = 3_600;
 const BEEP_MS = 500;
-const BEEP_HZ = 1_000;
-const BEEP_AMPLITUDE = 8_000;
 /** A frame quieter than this is silence: idle lines are far below, speech far above. */
 const SOUND_DBFS = -50;
 
@@ -26,7 +24,7 @@ export async function record(
   call: ConnectCall,
 ): Promise<Record<string, string> | undefined> {
   const { action, method, playBeep } = verb.attributes;
-  if (playBeep !== 'false') await scene.announce('Record', 'beep', BEEP_MS, beep());
+  if (playBeep !== 'false') await scene.announce('Record', 'beep', BEEP_MS, beep(BEEP_MS));
   if (scene.over) return undefined;
   const { atMs, bytes, key } = await listen(scene, verb, call);
   if (!hasSound(bytes)) return undefined;
@@ -70,14 +68,6 @@ async function listen(scene: VerbScene, { attributes }: TwimlElement, { clock, c
   }
   stopListening();
   return { atMs, bytes: Buffer.concat(frames), key };
-}
-
-function beep(): Buffer {
-  const samples = Buffer.alloc(BEEP_MS * BYTES_PER_MS, SILENCE_BYTE);
-  const radians = (2 * Math.PI * BEEP_HZ) / (1000 * BYTES_PER_MS);
-  for (let i = 0; i < samples.length; i++)
-    samples[i] = encodeSample(Math.round(BEEP_AMPLITUDE * Math.sin(i * radians)));
-  return samples;
 }
 
 function framesWithSound(bytes: Buffer): number[] {

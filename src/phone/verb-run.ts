@@ -33,7 +33,7 @@ export async function carryOut(
       await connect(scene, verb, base, call);
       return next({});
     case 'Dial':
-      return next(await dial(scene, verb, call.identity, call.options.dial));
+      return next(await dial(scene, verb, call));
     case 'Gather': {
       const pressed = await gather(scene, verb);
       return pressed && next(pressed, action ?? base);

@@ -51,6 +51,11 @@ export class VerbScene {
     return new VerbScene({ ...this.#options, signal: AbortSignal.any([this.signal, signal]) });
   }
 
+  /** The same scene with time that passes: as spoken, where verbs take none. */
+  get clocked(): VerbScene {
+    return Number.isFinite(this.#options.pace) ? this : new VerbScene({ ...this.#options, pace: 1 });
+  }
+
   warn(code: number, reason: string): void {
     this.#options.warn(code, reason);
   }

@@ -1,6 +1,6 @@
 // What the caller hears of the carrier itself: Say, Play and Pause. How long a text takes is an estimate; how long a file
 // takes is read from the file.
-import { BYTES_PER_MS, bytesToMs } from '../audio/mulaw.ts';
+import { BYTES_PER_MS, bytesToMs, encodeSample, msToBytes } from '../audio/mulaw.ts';
 import { readWav, WavError } from '../audio/wav.ts';
 import type { TwimlElement } from './twiml-reader.ts';
 import { aboutVerb } from './verb.ts';
@@ -16,6 +16,8 @@ const ENDLESS = 1_000;
 /** One key of `<Play digits>`, and the pause of one `w`. */
 const DIGIT_MS = 250;
 const DIGIT_PAUSE_MS = 500;
+const BEEP_HZ = 1_000;
+const BEEP_AMPLITUDE = 8_000;
 const WAV_TYPES = ['audio/wav', 'audio/wave', 'audio/x-wav'];
 const ULAW_TYPES = ['audio/ulaw', 'audio/basic'];
 /** Their length is estimated at 128 kbit/s. */
@@ -59,6 +61,15 @@ export async function play(scene: VerbScene, verb: TwimlElement): Promise<void> 
 /** Silence of `length` seconds. */
 export const pause = (scene: VerbScene, verb: TwimlElement): Promise<void> =>
   scene.wait(1000 * numberOf(verb.attributes['length'], 1));
+
+/** The carrier's own signal: speak now, or somebody came. */
+export function beep(ms: number): Buffer {
+  const radians = (2 * Math.PI * BEEP_HZ) / (1000 * BYTES_PER_MS);
+  const samples = Buffer.alloc(msToBytes(ms));
+  for (let i = 0; i < samples.length; i++)
+    samples[i] = encodeSample(Math.round(BEEP_AMPLITUDE * Math.sin(i * radians)));
+  return samples;
+}
 
 /** A number in an attribute; the default where there is none, or nonsense. */
 export function numberOf(text: string | undefined, byDefault: number): number {

@@ -1,5 +1,7 @@
 // A TwiML verb that was carried out, and what it was about in a few words: what a report and a check speak of.
+import type { LeaveCause } from './conferences.ts';
 import type { TwimlElement } from './twiml-reader.ts';
+import type { DialStatus } from './verb-dial.ts';
 
 /** One verb, as it stood in the document and as it went. */
 export interface FollowedVerb extends TwimlElement {
@@ -24,6 +26,29 @@ export interface CallerRecording {
   durationMs: number;
   /** PCMU, silence at both ends included. */
   bytes: Buffer;
+}
+
+/** What became of dialling somebody; ms of the call. */
+export interface DialLeg {
+  /** As it stood in the document. */
+  to: string;
+  callSid: string;
+  status: DialStatus;
+  atMs: number;
+  /** Undefined when nobody answered. */
+  answeredAtMs: number | undefined;
+  endMs: number;
+}
+
+/** A time in a conference, and who else was there; ms of the call. */
+export interface ConferenceStay {
+  room: string;
+  conferenceSid: string;
+  fromMs: number;
+  toMs: number;
+  /** `left`: this side hung up. */
+  endedBy: LeaveCause;
+  with: { callSid: string; party: string; fromMs: number; toMs: number }[];
 }
 
 /** What a verb is about. The address of a media stream is left out: its last part is a secret. */

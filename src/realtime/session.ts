@@ -91,6 +91,8 @@ export type RealtimeEvent =
   /** `fatal`: every other answer of this model would fail the same way. */
   | { type: 'answer.ended'; answer: AnswerId; status: AnswerStatus; detail: string; fatal?: true }
   | { type: 'usage.reported'; usage: Usage }
+  /** What `session.summarise` asked for; null where the model could not. */
+  | { type: 'summary.ready'; text: string | null }
   /** Something worth counting that changes nothing: a benign refusal, an unknown event. */
   | { type: 'session.noticed'; code: string; benign: boolean };
 
@@ -123,6 +125,8 @@ export type RealtimeRequest =
   | { do: 'session.settle_tool'; toolCall: string; output: string; quietly: boolean }
   /** Adds text to the conversation; nobody answers by this alone. */
   | { do: 'session.tell'; role: 'system' | 'user' | 'assistant'; text: string }
+  /** Sum up the conversation so far in text, for somebody else: nothing is said, and the conversation knows nothing of it. */
+  | { do: 'session.summarise'; ask: string }
   /** Ends the caller's turn by hand, for sessions that do not detect turns. */
   | { do: 'session.commit' }
   /**

@@ -6,6 +6,7 @@ import type { CheckedStop } from './buffer-check.ts';
 import type { AnswerLatency, BargeIn, CallResult, DeadAir, ResultTool, ResultTurn, Span } from './call-result.ts';
 import { soundSpans } from './loudness.ts';
 import type { PhoneResult } from '../phone/phone-result.ts';
+import { dialled, type Reached } from './replay-people.ts';
 
 export interface MeasuredCall {
   /** The file that was replayed. */
@@ -20,6 +21,8 @@ export interface MeasuredCall {
   /** Null: nothing is known of words, tools, cost and reason. */
   record: CallRecord | null;
   stops: readonly CheckedStop[];
+  /** Absent: only what the call itself dialled is known. */
+  reached?: Reached | undefined;
 }
 
 /** Longer silence of both sides makes a caller ask whether anyone is there. */
@@ -76,6 +79,8 @@ export function measureCall(call: MeasuredCall): CallResult {
     tools: record ? record.tools.map(toolOf) : null,
     costUsd: record ? record.cost.totalNanoUsd / 1e9 : null,
     verbs: result.verbs.map(({ name, about }) => ({ name, about })),
+    transfers: call.reached?.transfers ?? dialled(result),
+    messages: call.reached?.messages ?? null,
     warnings: result.warnings,
     webhookMs: Math.round(result.webhookMs),
     underruns: result.underruns.map(({ atMs, gapMs }) => ({ atMs: Math.round(atMs), gapMs: Math.round(gapMs) })),

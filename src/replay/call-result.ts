@@ -57,6 +57,23 @@ export interface ResultTool {
   output: string | null;
 }
 
+/** Somebody whom the call was transferred to, or whom the server called to hand it over. */
+export interface ResultTransfer {
+  to: string;
+  /** `refused`: answered, and never connected with the caller. */
+  outcome: 'answered' | 'busy' | 'no_answer' | 'failed' | 'canceled' | 'refused';
+  atMs: number;
+  /** How long the caller and this person were connected. */
+  talkedMs: number;
+}
+
+/** A text message that the server sent while the call was up. */
+export interface ResultMessage {
+  to: string;
+  from: string;
+  text: string;
+}
+
 /** One replayed call. */
 export interface CallResult {
   v: 1;
@@ -102,6 +119,10 @@ export interface CallResult {
   costUsd: number | null;
   /** TwiML verbs carried out, in order, with what each was about: the number dialled, the words said. */
   verbs: { name: string; about: string }[];
+  /** Of a server of another process only those that the carrier dialled in the call itself. */
+  transfers: ResultTransfer[];
+  /** Null where nobody could see them: without people, and of a server of another process. */
+  messages: ResultMessage[] | null;
   /** What the carrier's debugger would list. */
   warnings: { code: number; reason: string }[];
   webhookMs: number;

@@ -26,6 +26,8 @@ export function unmeasuredCall(source: string, callSid: string, durationMs: numb
     tools: null,
     costUsd: null,
     verbs: [],
+    transfers: [],
+    messages: null,
     warnings: [],
     webhookMs: 0,
     underruns: [],

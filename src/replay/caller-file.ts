@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { bytesToMs } from '../audio/mulaw.ts';
 import { checkYaml } from '../yaml/check.ts';
 import type { YamlSource } from '../yaml/source.ts';
-import { type CallerYaml, callerSchema, type NetworkYaml } from './caller-schema.ts';
+import { type CallerYaml, callerSchema, type NetworkYaml, type PersonYaml } from './caller-schema.ts';
 import { stepsOf } from './caller-steps.ts';
 import { type CallerStep, type CallerTrack, cutClip } from '../phone/caller-track.ts';
 import { checkExpected, type Expectation, expectationIn, readYaml } from './expect-file.ts';
@@ -20,6 +20,8 @@ export interface CallerFile {
   script?: string;
   maxMs?: number;
   network: NetworkYaml;
+  /** Whom the server may call, and what they do. */
+  people: readonly PersonYaml[];
   expectation: Expectation | null;
   /** How long the caller takes at the least: its clips and waits, whatever the agent says. */
   leastMs: number;
@@ -41,6 +43,7 @@ export function loadCaller(path: string): CallerFile {
   const file = source.faults.length === 0 ? checkYaml(source, callerSchema) : undefined;
   const clips = file ? readClips(source, file) : [];
   const steps = file ? stepsOf(source, file.timeline, clips) : [];
+  if (file?.people) checkPeople(source, file.people);
   if (file?.expect) checkExpected(source, file.expect, ['expect']);
   if (!file || source.faults.length > 0) throw new InputError(source.faults.join('\n'));
   const hangsUp = steps.some(({ action }) => 'hangUp' in action);
@@ -51,9 +54,25 @@ export function loadCaller(path: string): CallerFile {
     ...(file.script === undefined ? {} : { script: seenFrom(path, file.script) }),
     ...(file.max_seconds === undefined ? {} : { maxMs: file.max_seconds * 1000 }),
     network: file.network ?? {},
+    people: file.people ?? [],
     expectation: file.expect ? expectationIn(source, file.expect, ['expect']) : null,
     leastMs: steps.reduce(endOf, 0),
   };
+}
+
+/** Of two with one number the second would never be called. */
+function checkPeople(source: YamlSource, people: readonly PersonYaml[]): void {
+  people.forEach(({ to, answers, presses, hangs_up: hangsUp }, i) => {
+    if (people.findIndex((other) => other.to === to) < i)
+      source.fault(['people', i, 'to'], 'expected a number that is not listed before');
+    const unanswered = answers !== undefined && answers !== 'yes' && answers !== true;
+    if (unanswered && presses !== undefined)
+      source.fault(['people', i, 'presses'], 'expected only with answers: yes', 'key');
+    if (unanswered && hangsUp !== undefined)
+      source.fault(['people', i, 'hangs_up'], 'expected only with answers: yes', 'key');
+    if (hangsUp === 'after_key' && presses === undefined)
+      source.fault(['people', i, 'hangs_up'], 'expected after_key only with presses');
+  });
 }
 
 /** A path that stands in a file, seen from that file. */

@@ -33,6 +33,26 @@ const step = section({
   patience: number(0, 600, 'seconds'),
 });
 
+/** Somebody whom the server may call. */
+const person = section({
+  to: text(
+    'the number or sip: address that is called, quoted: "+15551234567"; or any',
+    /^(\+[1-9]\d{6,14}|sips?:\S+|any)$/,
+  ),
+  // YAML readers of another age take a bare yes for true.
+  answers: z
+    .union([z.enum(['yes', 'busy', 'no_answer', 'failed']), z.boolean()], 'one of yes, busy, no_answer, failed')
+    .optional(),
+  after: number(0, 600, 'seconds'),
+  presses: text(
+    'keys in quotes, of 0-9, * and #, one for each time that a key is asked for: "1"',
+    /^[0-9*#]+$/,
+  ).optional(),
+  press_after: number(0, 600, 'seconds'),
+  hangs_up: z.enum(['during_whisper', 'after_key'], 'one of during_whisper, after_key').optional(),
+  talk: number(0, 3600, 'seconds'),
+});
+
 /** From one burst to the next, on average. */
 export const BURST_EVERY_SECONDS = 5;
 
@@ -62,10 +82,12 @@ export const callerSchema = section({
   timeline: z
     .array(z.union([z.literal('hangup'), step], 'a step: user, dtmf, hangup, or a time to wait for'), 'a list of steps')
     .min(1, 'a list with at least one step'),
+  people: z.array(person, 'a list of people').min(1, 'a list with at least one person').optional(),
   expect: expectSchema.optional(),
 });
 
 /** A caller file whose keys are as they may be. */
 export type CallerYaml = z.infer<typeof callerSchema>;
+export type PersonYaml = z.infer<typeof person>;
 export type StepYaml = z.infer<typeof step>;
 export type NetworkYaml = z.infer<typeof networkSchema>;

@@ -82,6 +82,8 @@ const tool = section({
   output: phrase().optional(),
 });
 
+/** How a transfer may end. */
+const OUTCOMES = ['answered', 'busy', 'no_answer', 'failed', 'canceled', 'refused'] as const;
 const SOUND_TEXT = `none, ${boundsText('the most')}`;
 
 export const expectSchema = section({
@@ -138,6 +140,38 @@ export const expectSchema = section({
       'a list of verbs in their order',
     )
     .min(1, 'a list with at least one verb')
+    .optional(),
+  transfers: z
+    .union(
+      [
+        z.literal('none'),
+        z
+          .array(
+            section({
+              to: z.string('a number, quoted').regex(/^\S+$/, 'a number, quoted').optional(),
+              outcome: oneOrMore(OUTCOMES),
+            }),
+          )
+          .min(1, 'a list with at least one transfer'),
+      ],
+      'none, or a list of all transfers in their order',
+    )
+    .optional(),
+  messages: z
+    .union(
+      [
+        z.literal('none'),
+        z
+          .array(
+            section({
+              to: z.string('a number, quoted').regex(/^\S+$/, 'a number, quoted').optional(),
+              contains: phrases(),
+            }),
+          )
+          .min(1, 'a list with at least one message'),
+      ],
+      'none, or a list of all messages in their order',
+    )
     .optional(),
   warnings: z
     .union(

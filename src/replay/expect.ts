@@ -2,6 +2,7 @@
 import type { CallResult } from './call-result.ts';
 import type { Expectation } from './expect-file.ts';
 import type { Expected } from './expect-schema.ts';
+import { judgeMessages, judgeTransfers } from './expect-reached.ts';
 import { judgeTools } from './expect-tools.ts';
 import { judgeWords, plain } from './expect-words.ts';
 
@@ -138,6 +139,8 @@ const JUDGES: readonly Judge[] = [
   (e, r) => judgeWords('said', e.said, r, UNKNOWN),
   (e, r) => judgeTools(e, r.tools, UNKNOWN),
   judgeVerbs,
+  (e, r) => judgeTransfers(e, r),
+  (e, r) => judgeMessages(e, r, UNKNOWN),
   judgeWarnings,
   (e, r) => within(['cost_usd'], e.cost_usd, r.costUsd, ' USD'),
 ];

@@ -69,7 +69,7 @@ class Fold implements Onlooker, CarrierLeg {
   readonly #faults: unknown[] = [];
 
   constructor(tape: Tape, maxDiffs: number) {
-    const { opening, sessionConfig, fallbackConfig, wallMs } = tape.header;
+    const { opening, sessionConfig, fallbackConfig, handOffConfigs = {}, wallMs } = tape.header;
     this.#tape = tape;
     this.#maxDiffs = maxDiffs;
     this.capabilities = { maxAheadMs: opening.policy.maxAheadMs };
@@ -81,10 +81,11 @@ class Fold implements Onlooker, CarrierLeg {
       clock: this.#clock,
       feed: new Feed([this], (error) => this.#faults.push(error)),
       shelf: new Shelf(),
-      openSession: (hooks, { session, target }) => {
+      openSession: (hooks, { session, agent, target }) => {
+        const configs = handOffConfigs[agent] ?? [sessionConfig, fallbackConfig];
         const opened = new OpenAiSession({
           session,
-          config: (target === 0 ? sessionConfig : fallbackConfig) as DialogueConfig,
+          config: configs[target] as DialogueConfig,
           capabilities: opening.capabilities,
           clock: this.#clock,
           readyWithinMs: 0,
@@ -96,6 +97,8 @@ class Fold implements Onlooker, CarrierLeg {
       },
       runTool: () => new Promise(() => {}),
       recallLeg: () => {},
+      redirectLeg: () => new Promise(() => {}),
+      people: { call() {}, drop() {} },
       storeNext: () => new Promise(() => {}),
       ended: () => {},
       swept: () => {},

@@ -11,6 +11,7 @@ import type { PhoneCall } from '../phone/phone.ts';
 import { PhoneLog } from '../phone/phone-log.ts';
 import { type CallInput, scriptOf } from './replay-inputs.ts';
 import { networkOptions } from './replay-network.ts';
+import { dialOutcome } from './replay-people.ts';
 import type { ReplayOptions } from './replay-options.ts';
 import type { CallOptions, Lines } from './replay-servers.ts';
 
@@ -144,6 +145,7 @@ export class CallRun {
       network: networkOptions(caller.network, network, nth - 1),
       // What the carrier says itself takes as long as a caller would hear it.
       verbPace: 1,
+      dial: (to) => dialOutcome(caller.people, to),
       ...(calling === undefined ? {} : { from: calling }),
       ...(called === undefined ? {} : { to: called }),
     };
@@ -155,7 +157,7 @@ export class CallRun {
     const line = this.#lines.of(scriptOf(caller, this.#options.script));
     const startedWallMs = realClock.wallMs();
     const startedMs = realClock.nowMs();
-    const { call, ended } = line.place(this.#callOptions(job));
+    const { call, ended } = line.place(this.#callOptions(job), caller.people);
     const log = new PhoneLog(call);
     this.#started++;
     this.#live.set(call, job);
@@ -167,7 +169,7 @@ export class CallRun {
     const measured = await attempt('measured', 'a call that can be measured', () => {
       if (ends === null) return null;
       const audio = { callerAudio: call.callerAudio(), agentAudio: call.agentAudio() };
-      return measureCall({ source: input.path, result: ends.result, record, stops, ...audio });
+      return measureCall({ source: input.path, result: ends.result, record, stops, reached: ends.reached, ...audio });
     });
     const result = measured ?? unmeasuredCall(input.path, call.callSid, call.nowMs);
     if (measured && !interrupted) {

@@ -101,7 +101,7 @@ function readInput(path: string): Input {
   const { bytes, durationMs } = readRecording(file, path);
   const { steps } = trackFromTimeline([{ atMs: 0, bytes }]);
   const track = { steps: [...steps, HANG_UP_WHEN_SILENT] };
-  return { kind: 'call', path, caller: { track, network: {}, expectation: null, leastMs: durationMs } };
+  return { kind: 'call', path, caller: { track, network: {}, people: [], expectation: null, leastMs: durationMs } };
 }
 
 /** Text with the one key that every caller file has. */

@@ -1,4 +1,5 @@
 // The servers that replayed calls go to: one of our own for each conversation script, or a running one that was named.
+import { realClock } from '../clock.ts';
 import { readConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { type Server, startServer } from '../server.ts';
@@ -6,14 +7,20 @@ import { type PhoneCall, placeCall } from '../phone/phone.ts';
 import type { PhoneOptions } from '../phone/phone-options.ts';
 import type { Scripts } from './replay-inputs.ts';
 import type { ReplayOptions } from './replay-options.ts';
+import type { PersonYaml } from './caller-schema.ts';
+import { newSid } from '../phone/call-params.ts';
+import { type Reached, ReplayPeople } from './replay-people.ts';
 import { type BothEnds, WatchedCalls } from './watched-calls.ts';
 
 /** What a call may choose; the server says the rest. */
 export type CallOptions = Omit<PhoneOptions, 'server' | 'publicUrl' | 'authToken'>;
 
+/** Both ends of a call, and whom it reached beside its own line, where that can be seen. */
+export type LineEnds = BothEnds & { reached?: Reached };
+
 /** Where calls of one script go. */
 export interface Line {
-  place(options: CallOptions): { call: PhoneCall; ended: Promise<BothEnds> };
+  place(options: CallOptions, people?: readonly PersonYaml[]): { call: PhoneCall; ended: Promise<LineEnds> };
   /** Where the server keeps its records, when it is ours. */
   dataDir: string | null;
 }
@@ -39,8 +46,13 @@ export function remoteLines(remote: NonNullable<ReplayOptions['remote']>): Lines
 }
 
 /** Servers of this process: the environment's agents and limits, but always the simulator and nobody from outside. */
-export async function ownLines(scripts: Scripts, env: Environment, warn: (line: string) => void): Promise<Lines> {
-  const config = readConfig({
+export async function ownLines(
+  scripts: Scripts,
+  env: Environment,
+  warn: (line: string) => void,
+  { people = false }: { people?: boolean } = {},
+): Promise<Lines> {
+  const standard = {
     ...env,
     PORT: '0',
     HOST: '127.0.0.1',
@@ -51,24 +63,63 @@ export async function ownLines(scripts: Scripts, env: Environment, warn: (line: 
     // Testers place as many calls as they like, on machines that are busy with their tests.
     MAX_CALLS_PER_SECOND: '1000',
     MAX_LOOP_DELAY_MS: '0',
-  });
+  };
   const log = createLogger({ level: 'warn', destination: { write: (line) => warn(line.trimEnd()) } });
+  const doubles: ReplayPeople[] = [];
   const servers: Server[] = [];
   const lines = new Map<string | null, Line>();
   const close = async () => {
     await Promise.all(servers.map((server) => server.drain(1_000).then(() => server.close())));
+    await Promise.all(doubles.map((double) => double.close()));
   };
   try {
     for (const [script, session] of scripts) {
       const calls = new WatchedCalls();
       const simulator = session === undefined ? {} : { simulator: { session } };
+      const double = people ? await startDouble(doubles) : null;
+      const config = readConfig({ ...standard, ...(double ? accountOf(double) : {}) });
       const server = await startServer({ config, log, onlookers: [calls.onlooker], ...simulator });
       servers.push(server);
-      lines.set(script, { place: (options) => calls.place(server, options), dataDir: config.dataDir });
+      lines.set(script, {
+        place: (options, persons = []) =>
+          double ? reaching(double, calls, server, options, persons) : calls.place(server, options),
+        dataDir: config.dataDir,
+      });
     }
   } catch (error) {
     await close();
     throw error;
   }
   return { of: (script) => lines.get(script) as Line, close };
+}
+
+async function startDouble(doubles: ReplayPeople[]): Promise<ReplayPeople> {
+  const double = new ReplayPeople(newSid('AC'), newSid('AC').slice(2));
+  await double.listen();
+  doubles.push(double);
+  return double;
+}
+
+/** What the environment says of an account holds for the carrier, and never for a test. */
+const accountOf = ({ accountSid, authToken, origin }: ReplayPeople) => ({
+  TWILIO_ACCOUNT_SID: accountSid,
+  TWILIO_AUTH_TOKEN: authToken,
+  TWILIO_API_BASE_URL: origin,
+});
+
+function reaching(
+  double: ReplayPeople,
+  calls: WatchedCalls,
+  server: Server,
+  options: CallOptions,
+  people: readonly PersonYaml[],
+): ReturnType<Line['place']> {
+  const fromMs = realClock.nowMs();
+  const { call, ended } = calls.place(server, { ...options, accountSid: double.accountSid });
+  double.add(call, people);
+  const all = async (): Promise<LineEnds> => {
+    const ends = await ended;
+    return { ...ends, reached: await double.reachedBy(call, ends.result, fromMs, realClock.nowMs()) };
+  };
+  return { call, ended: all() };
 }

@@ -8,7 +8,7 @@ import type { JunitSuite } from './junit.ts';
 import { JunitFile } from './junit-file.ts';
 import { type Output, showProgress, terminalOutput } from './progress.ts';
 import { CallRun, type CallTraces, isGood, type Job, type PlacedCall } from './replay-calls.ts';
-import { type CallInput, readFiles, type RunFiles, type Scripts, type TapeInput } from './replay-inputs.ts';
+import { type CallInput, readFiles, type RunFiles, type TapeInput } from './replay-inputs.ts';
 import { callSuite, faultySuite, tapeSuite, unendedSuite } from './replay-junit.ts';
 import { KeptCalls } from './replay-keep.ts';
 import { type ReplayOptions, readOptions, USAGE } from './replay-options.ts';
@@ -122,13 +122,14 @@ function foldOne({ path, tape }: TapeInput, output: Output): { identical: boolea
 
 /** Places every call and tells of each when it is over. */
 async function placeAll(
-  { calls: inputs, expectations, scripts }: RunFiles,
+  files: RunFiles,
   options: ReplayOptions,
   output: Output,
   env: Environment,
   signal: AbortSignal,
 ): Promise<PlacedCall[]> {
-  const lines = await openLines(inputs, options, scripts, env, output);
+  const { calls: inputs, expectations } = files;
+  const lines = await openLines(files, options, env, output);
   const jobs = inputs.flatMap((input) =>
     Array.from({ length: options.callers }, (_, i): Job => ({ input, nth: i + 1 })),
   );
@@ -157,9 +158,8 @@ async function placeAll(
 }
 
 async function openLines(
-  inputs: readonly CallInput[],
+  { calls: inputs, expectations, scripts }: RunFiles,
   { remote }: ReplayOptions,
-  scripts: Scripts,
   env: Environment,
   output: Output,
 ): Promise<Lines> {
@@ -167,9 +167,18 @@ async function openLines(
     const scripted = inputs.filter(({ caller }) => caller.script !== undefined).length;
     if (scripted > 0)
       output.err(`${counted(scripted, 'script')} not used: the model behind --server says what it says`);
+    const people = inputs.filter(({ caller }) => caller.people.length > 0).length;
+    if (people > 0)
+      output.err(
+        `people of ${counted(people, 'file')} only answer what the call itself dials: the server behind --server has a carrier of its own`,
+      );
     return remoteLines(remote);
   }
-  return ownLines(scripts, env, (line) => output.err(line));
+  const asked = [...expectations, ...inputs.flatMap(({ caller }) => caller.expectation ?? [])];
+  const people =
+    inputs.some(({ caller }) => caller.people.length > 0) ||
+    asked.some(({ expected }) => expected.transfers !== undefined || expected.messages !== undefined);
+  return ownLines(scripts, env, (line) => output.err(line), { people });
 }
 
 function introduction(jobs: readonly Job[], { parallel }: ReplayOptions): string {

@@ -11,12 +11,16 @@ import { CalledItem, SpokenItem, WrittenItem } from './output-item.ts';
 import type { Sound } from './output-item.ts';
 import { ResponseRun } from './response.ts';
 import type { MakeItem, SimulatedResponse } from './response.ts';
-import { ScriptReader } from './script.ts';
-import type { Answer, AnswerItem, Occasion, SayItem, StampedItem } from './script.ts';
+import { readyItems } from './ready-items.ts';
+import type { ReadyItem, ReadySpeech } from './ready-items.ts';
+import type { TextItem } from './script.ts';
+import { ScriptReader } from './script-reader.ts';
+import type { Chosen } from './script-reader.ts';
 import type { SessionConfig } from './session-config.ts';
 import { isObject } from './shape.ts';
 import { speechOf } from './sound.ts';
 import type { Timers } from './timers.ts';
+import { lookupIn } from './values.ts';
 import { Context, contextOf, retentionOf } from './context.ts';
 import { RateLimits } from './rate-limits.ts';
 
@@ -30,6 +34,8 @@ export interface AnsweringHost {
   emit: (event: Record<string, unknown>) => void;
   responseStarted(response: SimulatedResponse): void;
   responseEnded(response: SimulatedResponse, audioMs: number): void;
+  /** The script wants what there is not. */
+  scriptFault(message: string): void;
   /** Ends the connection. */
   drop(code: number | undefined, reason: string | undefined): void;
 }
@@ -52,7 +58,7 @@ export class Answering {
 
   constructor(host: AnsweringHost) {
     this.#host = host;
-    this.script = new ScriptReader(host.options.script);
+    this.script = new ScriptReader(host.options.script, () => host.config());
     this.#rateLimits = new RateLimits(host.timers.clock);
   }
 
@@ -70,7 +76,8 @@ export class Answering {
   answerCaller(why: 'turn' | 'silence'): Fault | undefined {
     if (this.#host.options.mute) return undefined;
     if (this.#active) return alreadyActive(this.#active);
-    this.#run('vad', this.script.next({ why }), {});
+    const chosen = this.script.next({ why });
+    if (chosen.answer.never !== 'begun') this.#run('vad', chosen, {});
     return undefined;
   }
 
@@ -85,7 +92,8 @@ export class Answering {
       if (entry.type === 'item_reference' && !conversation.find(entry.id ?? ''))
         return itemNotFound(entry.id ?? '', 'response.input');
     if (options.mute) return undefined;
-    this.#run('client', this.#answer(parameters, outOfBand), parameters);
+    const chosen = this.#chosen(parameters, outOfBand);
+    if (chosen.answer.never !== 'begun') this.#run('client', chosen, parameters);
     return undefined;
   }
 
@@ -106,20 +114,29 @@ export class Answering {
     return [...(this.#active ? [this.#active] : []), ...this.#beside];
   }
 
-  #answer(parameters: ResponseParameters, outOfBand: boolean): Answer {
+  #chosen(parameters: ResponseParameters, outOfBand: boolean): Chosen {
     const { conversation } = this.#host;
-    const occasion: Occasion = {
+    const instructions = parameters.instructions ?? '';
+    if (outOfBand)
+      return this.script.next({
+        why: 'beside',
+        instructions,
+        metadata: parameters.metadata ?? {},
+        input: this.#inputOf(parameters).flatMap(wordsOf),
+        givenInput: parameters.input !== undefined,
+      });
+    return this.script.next({
       why: 'client',
-      instructions: parameters.instructions ?? '',
-      outOfBand,
+      instructions,
       callerHasSpoken: conversation.callerHasSpoken,
+      takeTexts: () => conversation.takeTexts(),
       takeToolOutputs: () => conversation.takeToolOutputs(),
-    };
-    return this.script.next(occasion);
+    });
   }
 
-  #run(origin: 'vad' | 'client', answer: Answer, parameters: ResponseParameters): void {
+  #run(origin: 'vad' | 'client', chosen: Chosen, parameters: ResponseParameters): void {
     const host = this.#host;
+    const { answer } = chosen;
     const { options } = host;
     const config = host.config();
     const beside = parameters.conversation === 'none';
@@ -129,17 +146,17 @@ export class Answering {
     const context = contextOf(
       parameters.instructions ?? config.instructions,
       parameters.tools ?? config.tools,
-      parameters.input?.map((entry) => this.#referred(entry)) ?? host.conversation.items,
+      this.#inputOf(parameters),
     );
     const run = new ResponseRun(
       {
         origin,
         answer,
-        items: this.#permitted(answer.items, parameters).map((item) =>
-          this.#maker(item, parameters, modalities.includes('text')),
+        items: this.#items(chosen, parameters).map((item) =>
+          this.#maker(item, chosen, parameters, modalities.includes('text')),
         ),
         firstDelayMs: answer.firstDelayMs ?? options.firstDelayMs,
-        stall: options.stall,
+        stall: options.stall || answer.never === 'ended',
         lateDeltas: options.lateDeltas,
         lateDeltasAfterDone: options.lateDeltasAfterDone,
         conversation: beside ? undefined : host.conversation,
@@ -170,33 +187,51 @@ export class Answering {
     this.#host.responseEnded(run.seen, run.audioMs);
   }
 
-  /** The scripted items without the calls that the tools, the tool choice or the ban on parallel calls exclude. */
-  #permitted(items: readonly AnswerItem[], parameters: ResponseParameters): AnswerItem[] {
+  /** The scripted items as they will be produced. */
+  #items({ answer, unruly }: Chosen, parameters: ResponseParameters): ReadyItem[] {
+    const host = this.#host;
+    const outputs = host.conversation.toolOutputs;
+    const own = parameters.conversation === 'none' ? { metadata: parameters.metadata ?? {} } : {};
+    const items = readyItems(answer.items, lookupIn(outputs, own), (what) => {
+      const answered = [...new Set(outputs.map(({ tool }) => tool))].join(', ');
+      host.scriptFault(`there is no value for ${what}; tools that have answered: ${answered || 'none'}`);
+    });
+    return unruly ? items : this.#permitted(items, parameters);
+  }
+
+  /** Without the calls that the tools, the tool choice or the ban on parallel calls exclude. */
+  #permitted(items: readonly ReadyItem[], parameters: ResponseParameters): ReadyItem[] {
     const config = this.#host.config();
     const tools = parameters.tools ?? config.tools;
     const choice = parameters.tool_choice ?? config.tool_choice;
     const only = isObject(choice) && choice.type === 'function' ? choice.name : undefined;
     let callsLeft = (parameters.parallel_tool_calls ?? config.parallel_tool_calls ?? true) ? items.length : 1;
     return items.filter((item) => {
-      if (!('tool' in item)) return true;
+      if (!('tool' in item) || item.force) return true;
       const known = choice !== 'none' && tools.some((tool) => tool.name === item.tool);
       return known && (only === undefined || only === item.tool) && callsLeft-- > 0;
     });
   }
 
-  /** How one scripted item is produced under these parameters. */
-  #maker(item: AnswerItem, parameters: ResponseParameters, asText: boolean): MakeItem {
-    if ('tool' in item) return (place) => new CalledItem(item.tool, item.arguments, place);
+  /** How one item is produced under these parameters. */
+  #maker(item: ReadyItem, chosen: Chosen, parameters: ResponseParameters, asText: boolean): MakeItem {
+    if ('tool' in item)
+      return (place) => {
+        const called = new CalledItem(item, place);
+        this.script.called(called.item.callId ?? '', chosen);
+        return called;
+      };
     if (asText) return (place) => new WrittenItem(textOf(item), place);
     return (place) => {
-      const sound = this.#sound(item, parameters);
+      const speech = 'text' in item ? { say: [WORDLESS], transcript: item.text } : item;
+      const sound = this.#sound(speech, parameters, place.conversation !== undefined);
       const spoken = new SpokenItem(sound, place);
       this.sources.set(spoken.item, sound.audio);
       return spoken;
     };
   }
 
-  #sound(item: SayItem | StampedItem, parameters: ResponseParameters): Sound {
+  #sound(item: ReadySpeech, parameters: ResponseParameters, inConversation: boolean): Sound {
     const { options } = this.#host;
     const config = this.#host.config();
     const format = audioFormat(parameters.audio?.output?.format ?? config.audio.output.format);
@@ -209,18 +244,35 @@ export class Answering {
       pace: options.pace,
       deltaBytes: typeof deltaMs === 'number' ? [Math.round(deltaMs * format.bytesPerMs)] : deltaMs,
       sounded: () => {
-        this.#hasSpoken = true;
+        if (inConversation) this.#hasSpoken = true;
       },
     };
   }
 
-  #referred(entry: WireItem | { type: 'item_reference'; id: string }): SimulatedItem | WireItem {
-    return (entry.type === 'item_reference' ? this.#host.conversation.find(entry.id ?? '') : undefined) ?? entry;
+  /** What the response is made from: its own input, or the conversation. */
+  #inputOf({ input }: ResponseParameters): readonly (SimulatedItem | WireItem)[] {
+    const { conversation } = this.#host;
+    if (!input) return conversation.items;
+    return input.map((entry) =>
+      entry.type === 'item_reference' ? (conversation.find(entry.id ?? '') ?? entry) : entry,
+    );
   }
 }
 
-const textOf = (item: SayItem | StampedItem): string =>
-  item.transcript ?? ('say' in item ? item.say.map((name) => clip(name).text).join(' ') : 'Stamped audio.');
+/** What is heard of a text that has no sound. */
+const WORDLESS = 'short_ok';
+
+const textOf = (item: ReadySpeech | TextItem): string => {
+  if ('text' in item) return item.text;
+  return item.transcript ?? ('say' in item ? item.say.map((name) => clip(name).text).join(' ') : 'Stamped audio.');
+};
+
+/** The words in an item, whoever made it. */
+function wordsOf(item: SimulatedItem | WireItem): string[] {
+  const parts = 'content' in item ? (item.content ?? []).map((part) => part.text ?? part.transcript) : [];
+  const mine = 'audioMs' in item ? [item.transcript, item.text] : [];
+  return [...parts, ...mine, item.arguments, item.output].filter((words): words is string => Boolean(words));
+}
 
 const alreadyActive = (active: ResponseRun): Fault =>
   refusal(

@@ -4,6 +4,7 @@ import type { WireItem } from './client-event.ts';
 import { itemNotFound, refusal } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { newId } from './ids.ts';
+import type { ToolOutput } from './values.ts';
 
 /** One item as a test may look at it. Deleted items stay visible here, marked. */
 export interface SimulatedItem {
@@ -36,6 +37,9 @@ export type AudioSource = (item: SimulatedItem) => Buffer | undefined;
 
 /** Items kept; the oldest fall out, as a full context would drop them. */
 export const MAX_ITEMS = 5000;
+
+/** Tool outputs, and texts of the client, that are remembered for the script. */
+const MAX_REMEMBERED = 200;
 
 /** A fresh item of `type`; `facts` override the blanks. */
 export const blankItem = (type: string, facts: Partial<SimulatedItem> = {}): SimulatedItem => ({
@@ -81,7 +85,9 @@ export class Conversation {
   readonly history: SimulatedItem[] = [];
   #items: SimulatedItem[] = [];
   #emit: (event: Record<string, unknown>) => void;
-  #toolOutputs: string[] = [];
+  #outputs: ToolOutput[] = [];
+  #unansweredOutputs: ToolOutput[] = [];
+  #unansweredTexts: string[] = [];
 
   constructor(emit: (event: Record<string, unknown>) => void) {
     this.#emit = emit;
@@ -107,9 +113,19 @@ export class Conversation {
     return this.#items.find((item) => item.id === id);
   }
 
-  /** The tools whose outputs no response has been asked for yet, newest first; asking for them settles the matter. */
-  takeToolOutputs(): string[] {
-    return this.#toolOutputs.splice(0).toReversed();
+  /** What tools have answered, oldest first. */
+  get toolOutputs(): readonly ToolOutput[] {
+    return this.#outputs;
+  }
+
+  /** The tool outputs that no response has been asked for yet, newest first; asking for them settles the matter. */
+  takeToolOutputs(): ToolOutput[] {
+    return this.#unansweredOutputs.splice(0).toReversed();
+  }
+
+  /** The same for texts that the client has put in as user or system, oldest first. */
+  takeTexts(): string[] {
+    return this.#unansweredTexts.splice(0);
   }
 
   /** Puts an item at the end, or after `previousId` (`root` is before all), and announces it. */
@@ -133,20 +149,18 @@ export class Conversation {
     if (previousId !== undefined && previousId !== 'root' && !this.find(previousId))
       return itemNotFound(previousId, 'previous_item_id');
     const call = this.#items.find((item) => item.type === 'function_call' && item.callId === wire.call_id);
-    if (wire.type === 'function_call_output') {
-      if (!call)
-        return refusal(
-          'invalid_tool_call_id',
-          `Tool call ID '${wire.call_id}' not found in conversation.`,
-          'item.call_id',
-        );
-      this.#toolOutputs.push(call.name ?? '');
-    }
+    if (wire.type === 'function_call_output' && !call)
+      return refusal(
+        'invalid_tool_call_id',
+        `Tool call ID '${wire.call_id}' not found in conversation.`,
+        'item.call_id',
+      );
     if (wire.role === 'assistant' && wire.content?.some((part) => part.audio !== undefined))
       return refusal('invalid_value', 'Assistant audio cannot be given, only its text.', 'item.content');
     const item = itemFromWire(wire, format);
     this.add(item, previousId);
     this.done(item);
+    this.#remember(item, call?.name ?? '');
     return undefined;
   }
 
@@ -194,6 +208,20 @@ export class Conversation {
     return undefined;
   }
 
+  /** What a script may take from an item of the client's, or answer it for. */
+  #remember(item: SimulatedItem, tool: string): void {
+    if (item.type === 'function_call_output') {
+      const output = { tool, callId: item.callId ?? '', output: item.output ?? '' };
+      push(this.#outputs, output);
+      push(this.#unansweredOutputs, output);
+    } else if (item.role === 'assistant') {
+      // A history: what comes before what the assistant said has been answered.
+      this.#unansweredOutputs = [];
+      this.#unansweredTexts = [];
+    } else if (item.role === null) this.#unansweredTexts = [];
+    else if (item.text && item.audioBytes === 0) push(this.#unansweredTexts, item.text);
+  }
+
   #before(item: SimulatedItem): string | null {
     return this.#items[this.#items.indexOf(item) - 1]?.id ?? null;
   }
@@ -201,6 +229,11 @@ export class Conversation {
   #forget(item: SimulatedItem | undefined): void {
     if (item) this.#items = this.#items.filter((other) => other !== item);
   }
+}
+
+function push<Entry>(entries: Entry[], entry: Entry): void {
+  entries.push(entry);
+  if (entries.length > MAX_REMEMBERED) entries.shift();
 }
 
 function itemFromWire(wire: WireItem, format: AudioFormat): SimulatedItem {

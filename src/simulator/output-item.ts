@@ -217,13 +217,27 @@ export class WrittenItem extends OutputItem {
   }
 }
 
+/** A call ready to be sent. */
+export interface Call {
+  tool: string;
+  /** JSON, or what is to be sent instead. */
+  arguments: string;
+  /** Default a fresh one. */
+  callId?: string;
+  /** Generation pauses once, so long, in the middle of the arguments. */
+  pauseMs?: number;
+}
+
 /** A function call. */
 export class CalledItem extends OutputItem {
   #arguments: string;
+  #pauseMs: number;
 
-  constructor(name: string, args: object | string, place: Place) {
-    super(blankItem('function_call', { status: 'in_progress', callId: newId('call'), name, arguments: '' }), place);
-    this.#arguments = typeof args === 'string' ? args : JSON.stringify(args);
+  constructor(call: Call, place: Place) {
+    const callId = call.callId ?? newId('call');
+    super(blankItem('function_call', { status: 'in_progress', callId, name: call.tool, arguments: '' }), place);
+    this.#arguments = call.arguments;
+    this.#pauseMs = call.pauseMs ?? 0;
   }
 
   get tokens(): Tokens {
@@ -238,7 +252,10 @@ export class CalledItem extends OutputItem {
   }
 
   *produce(): Generator<number, void> {
-    for (const delta of this.#arguments.match(/.{1,16}/gs) ?? []) {
+    const deltas = this.#arguments.match(/.{1,16}/gs) ?? [];
+    const middle = Math.floor(deltas.length / 2);
+    for (const [i, delta] of deltas.entries()) {
+      if (i === middle && this.#pauseMs > 0) yield this.#pauseMs;
       this.item.arguments += delta;
       this.#call('response.function_call_arguments.delta', { delta });
       yield 1;

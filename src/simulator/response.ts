@@ -181,6 +181,7 @@ export class ResponseRun {
 function statusDetails(answer: Answer, status: NonNullable<Answer['status']>): Record<string, unknown> | null {
   if (status === 'completed') return null;
   if (status === 'incomplete') return { type: 'incomplete', reason: answer.reason ?? 'max_output_tokens' };
+  if (status === 'cancelled') return { type: 'cancelled', reason: answer.reason ?? 'turn_detected' };
   const error = { type: 'server_error', code: 'server_error', message: 'The server had an error.', ...answer.error };
   return { type: 'failed', error };
 }

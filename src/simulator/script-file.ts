@@ -5,9 +5,11 @@ import { TrunklineError } from '../errors.ts';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
 import type { Garbage, SessionOptions } from './options.ts';
-import type { Answer, AnswerItem, SayItem, Script, StampedItem } from './script.ts';
+import { answersOf, checkAnswer, scriptOf } from './script-answers.ts';
+import type { Answer, Script } from './script.ts';
+import { present } from './present.ts';
 import { scriptSchema } from './script-schema.ts';
-import type { AnswerEntry, FaultEntry, ScriptFile, SpokenEntry, TimingEntry } from './script-schema.ts';
+import type { FaultEntry, ScriptFile, TimingEntry } from './script-schema.ts';
 
 /** The options of the n-th connection attempt, from 1: what `SimulatorOptions.session` takes. */
 export type ScriptedSessions = (connection: number) => SessionOptions;
@@ -38,7 +40,7 @@ export async function loadScript(path: string): Promise<ScriptedSessions> {
 export function parseScript(text: string, path: string): ScriptedSessions {
   const source = new YamlSource(basename(path), path, text);
   const file = source.faults.length === 0 ? checkYaml(source, scriptSchema) : undefined;
-  if (file) checkAnswers(source, file);
+  if (file) checkFile(source, file);
   if (!file || source.faults.length > 0) throw new TrunklineError('TRK_CONFIG', source.faults.join('\n'));
   const script = scriptOf(file);
   return (connection) => {
@@ -48,33 +50,9 @@ export function parseScript(text: string, path: string): ScriptedSessions {
   };
 }
 
-/** Every answer of the file, with its path. */
-function answersOf(file: ScriptFile): { path: PropertyKey[]; answer: AnswerEntry }[] {
-  const single = (['greeting', 'on_silence', 'out_of_band', 'fallback'] as const).flatMap((key) =>
-    file[key] ? { path: [key], answer: file[key] } : [],
-  );
-  const listed = (['turns', 'when_instructions'] as const).flatMap((key) =>
-    (file[key] ?? []).map((answer, i) => ({ path: [key, i], answer })),
-  );
-  const tools = Object.entries(file.after_tool ?? {}).map(([tool, answer]) => ({ path: ['after_tool', tool], answer }));
-  return [...single, ...listed, ...tools];
-}
-
 /** What the schema cannot say: keys that need each other, and faults in turns that there are. */
-function checkAnswers(source: YamlSource, file: ScriptFile): void {
-  for (const { path, answer } of answersOf(file)) {
-    for (const key of ['preamble', 'says'] as const)
-      for (const [i, entry] of (answer[key] ?? []).entries()) {
-        const place = [...path, key, i];
-        if (isStamped(entry) && answer[key]?.length !== 1) source.fault(place, 'expected stamped audio to stand alone');
-      }
-    if (answer.error && answer.status !== 'failed')
-      source.fault([...path, 'error'], 'expected only with status: failed', 'key');
-    if (answer.reason && answer.status !== 'incomplete')
-      source.fault([...path, 'reason'], 'expected only with status: incomplete', 'key');
-    if (answer.stall && !answer.says && !answer.preamble)
-      source.fault([...path, 'stall'], 'expected only with says or preamble', 'key');
-  }
+function checkFile(source: YamlSource, file: ScriptFile): void {
+  for (const { path, answer } of answersOf(file)) checkAnswer(source, path, answer);
   for (const [i, { drop }] of file.faults.entries()) {
     const path = ['faults', i, 'drop'];
     if (drop?.reason && drop.code === undefined) source.fault([...path, 'reason'], 'expected only with code', 'key');
@@ -84,55 +62,6 @@ function checkAnswers(source: YamlSource, file: ScriptFile): void {
       source.fault([...path, 'during'], `expected a turn of this script, which has ${file.turns.length}`);
   }
 }
-
-function scriptOf(file: ScriptFile): Script {
-  const { greeting, turns, after_tool, when_instructions, on_silence, out_of_band, fallback } = file;
-  return {
-    ...(greeting && { greeting: answerOf(greeting) }),
-    turns: turns.map(({ hears, ...answer }) => ({ ...(hears && { callerTranscript: hears }), ...answerOf(answer) })),
-    ...(after_tool && {
-      afterTool: Object.fromEntries(Object.entries(after_tool).map(([tool, answer]) => [tool, answerOf(answer)])),
-    }),
-    ...(when_instructions && {
-      whenInstructions: when_instructions.map(({ contains, ...answer }) => ({ contains, answer: answerOf(answer) })),
-    }),
-    ...(on_silence && { onSilence: answerOf(on_silence) }),
-    ...(out_of_band && { outOfBand: answerOf(out_of_band) }),
-    ...(fallback && { fallback: answerOf(fallback) }),
-  };
-}
-
-function answerOf(entry: AnswerEntry): Answer {
-  const { preamble, says, transcript, calls, first_delay_ms, stall, status, error, reason } = entry;
-  const items: AnswerItem[] = [];
-  if (preamble) items.push(spokenItem(preamble));
-  if (says) items.push({ ...spokenItem(says), ...(transcript && { transcript }) });
-  // A pause in generation belongs to what is said last.
-  if (stall) {
-    const forMs = stall.for_ms === 'forever' ? Number.POSITIVE_INFINITY : stall.for_ms;
-    Object.assign(items.at(-1) ?? {}, { stallAfterMs: stall.after_ms, stallMs: forMs });
-  }
-  for (const { tool, with: args } of calls ?? []) items.push({ tool, arguments: args });
-  return {
-    items,
-    ...(first_delay_ms !== undefined && { firstDelayMs: first_delay_ms }),
-    ...(status && { status }),
-    ...(error && { error: present(error) }),
-    ...(reason && { reason }),
-  };
-}
-
-function spokenItem(entries: readonly SpokenEntry[]): SayItem | StampedItem {
-  const [first] = entries;
-  if (isStamped(first)) return { stampedMs: first.stamped_ms };
-  return { say: entries.flatMap((entry) => (typeof entry === 'string' ? entry : digitsOf(entry))) };
-}
-
-const isStamped = (entry: SpokenEntry | undefined): entry is { stamped_ms: number } =>
-  typeof entry === 'object' && 'stamped_ms' in entry;
-
-const digitsOf = (entry: Exclude<SpokenEntry, string>): string[] =>
-  'number' in entry ? entry.number.split('').map((digit) => `digit_${digit}`) : [];
 
 function timingOf(timing: TimingEntry): SessionOptions {
   const { pace, delta_ms, delta_bytes } = timing;
@@ -188,11 +117,4 @@ function dropOf({ during, after_ms, code, reason }: NonNullable<FaultEntry['drop
   const drop = { afterMs: after_ms, ...present({ code, reason }) };
   if (during === 'greeting') return { script: { ...script, greeting: { ...(script.greeting as Answer), drop } } };
   return { script: { ...script, turns: script.turns.map((turn, i) => (i + 1 === during ? { ...turn, drop } : turn)) } };
-}
-
-/** The entries that have a value: an option that is absent takes its default, one that is undefined does not. */
-function present<T extends object>(entries: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

@@ -1,6 +1,8 @@
 // The script file as YAML: every key and its bounds. What depends on several keys is decided in script-file.ts. docs/simulator.md describes the same keys for those who write scripts; a test compares the two.
 import { z } from 'zod';
 import { clipHint, clipNames } from './clips.ts';
+import { isPattern } from './pattern.ts';
+import { hasPlaceholder } from './values.ts';
 
 // Each schema carries one text, what was expected, whatever rule of it was broken.
 const integer = (min: number, max: number, unit: string) => {
@@ -19,21 +21,29 @@ const section = <T extends z.core.$ZodLooseShape>(shape: T) =>
 const orWord = <const W extends string, T extends z.core.SomeType>(word: W, schema: T, what: string) =>
   z.union([z.literal(word), schema], `${word}, or ${what}`);
 
+const PATTERN = 'a text, or a regular expression such as /yes|no/i';
+const pattern = () => text(PATTERN).refine(isPattern, PATTERN);
+
 const HOUR_MS = 3_600_000;
 const ms = () => integer(0, HOUR_MS, ' of milliseconds');
 
 /** Longest stamped audio: what a stamp can count. */
 const MAX_STAMPED_MS = 65_536;
 
-const clipName = text('the name of a clip').refine((name) => clipNames().includes(name), {
+/** Most calls that one entry of `calls` can make. */
+const MAX_CALLS = 256;
+
+const clipName = text('the name of a clip').refine((name) => hasPlaceholder(name) || clipNames().includes(name), {
   error: ({ input }) => `the name of a clip; ${clipHint(String(input))}`,
 });
+
+const NUMBER = 'digits in quotes, such as "100042", or a value such as "{{find_patient.phone}}"';
 
 const spoken = z.array(
   z.union(
     [
       clipName,
-      section({ number: text('digits in quotes, such as "100042"', /^\d{1,40}$/) }),
+      section({ number: text(NUMBER).refine((digits) => /^\d{1,40}$/.test(digits) || hasPlaceholder(digits), NUMBER) }),
       section({ stamped_ms: integer(1, MAX_STAMPED_MS, ' of milliseconds') }),
     ],
     'the name of a clip, {number: "…"} or {stamped_ms: …}',
@@ -41,7 +51,7 @@ const spoken = z.array(
   'a list of clips',
 );
 
-const answerKeys = {
+const plainKeys = {
   preamble: spoken.optional(),
   says: spoken.optional(),
   transcript: text('a text').optional(),
@@ -55,22 +65,35 @@ const answerKeys = {
             'a mapping of arguments, or a text that is sent as it is',
           )
           .default({}),
+        force: flag().optional(),
+        call_id: text('an id').optional(),
+        times: integer(1, MAX_CALLS, '').optional(),
+        pause_ms: ms().optional(),
       }),
       'a list of tool calls',
     )
     .optional(),
+  calls_first: flag().optional(),
   first_delay_ms: ms().optional(),
   stall: section({
     after_ms: ms().default(0),
     for_ms: orWord('forever', ms(), 'a whole number of milliseconds'),
   }).optional(),
-  status: oneOf(['completed', 'failed', 'incomplete']).optional(),
+  status: oneOf(['completed', 'failed', 'incomplete', 'cancelled']).optional(),
   error: section({
     type: text('an error type').optional(),
     code: text('an error code').optional(),
     message: text('a text').optional(),
   }).optional(),
-  reason: oneOf(['max_output_tokens', 'content_filter']).optional(),
+  reason: oneOf(['max_output_tokens', 'content_filter', 'turn_detected', 'client_cancelled']).optional(),
+  never: oneOf(['begun', 'ended']).optional(),
+};
+
+const when = section({ tool: text('the name of a tool').optional(), output: pattern().optional() });
+
+const answerKeys = {
+  ...plainKeys,
+  after: z.array(section({ when: when.optional(), ...plainKeys }), 'a list of answers to tool outputs').optional(),
 };
 
 const answer = section(answerKeys);
@@ -155,19 +178,73 @@ const fault = section({
     .optional(),
 });
 
-/** What a script file may hold. */
-export const scriptSchema = section({
+const KEYS = 'keys in quotes, such as "1" or "1234#", or a regular expression such as /^[0-9]{4}$/';
+
+const partKeys = {
   greeting: answer.optional(),
   turns: z
     .array(section({ hears: text('a text').optional(), ...answerKeys }), "a list of answers to the caller's turns")
     .default([]),
-  after_tool: z.record(z.string(), answer, 'a mapping from the name of a tool to an answer').optional(),
-  when_instructions: z
-    .array(section({ contains: text('a text'), ...answerKeys }), 'a list of answers, each with contains')
+  after_tool: z
+    .record(
+      z.string(),
+      z.union([answer, z.array(section({ when: when.optional(), ...answerKeys }))], 'an answer, or a list of answers'),
+      'a mapping from the name of a tool to an answer',
+    )
     .optional(),
+  when_instructions: z
+    .array(section({ contains: pattern(), ...answerKeys }), 'a list of answers, each with contains')
+    .optional(),
+  on_keys: z
+    .array(
+      section({
+        keys: text(KEYS, /^([\d*#\s]+|\/.+)$/)
+          .refine(isPattern, KEYS)
+          .optional(),
+        ...answerKeys,
+      }),
+      'a list of answers to keys',
+    )
+    .optional(),
+  on_text: z.array(section({ contains: pattern().optional(), ...answerKeys }), 'a list of answers to texts').optional(),
   on_silence: answer.optional(),
-  out_of_band: answer.optional(),
+  out_of_band: z
+    .union(
+      [
+        answer,
+        z.array(
+          section({
+            metadata: z.record(z.string(), z.string('a text'), 'a mapping of texts').optional(),
+            contains: pattern().optional(),
+            input: pattern().optional(),
+            text: text('a text').optional(),
+            ...plainKeys,
+          }),
+        ),
+      ],
+      'an answer, or a list of answers',
+    )
+    .optional(),
   fallback: answer.optional(),
+  unruly: flag().optional(),
+};
+
+/** What a script file may hold. */
+export const scriptSchema = section({
+  ...partKeys,
+  sessions: z
+    .array(
+      section({
+        match: section({
+          instructions: pattern().optional(),
+          tools: z.array(text('the name of a tool'), 'a list of tools').optional(),
+          model: text('the name of a model').optional(),
+        }),
+        ...partKeys,
+      }),
+      'a list of parts, each with match',
+    )
+    .optional(),
   timing: section(timing).prefault({}),
   faults: z.array(fault, 'a list of faults').default([]),
 });
@@ -175,6 +252,8 @@ export const scriptSchema = section({
 /** A script file with its defaults filled in. */
 export type ScriptFile = z.infer<typeof scriptSchema>;
 export type AnswerEntry = z.infer<typeof answer>;
+/** What the script says for itself, or for sessions of a certain configuration. */
+export type PartEntry = Omit<ScriptFile, 'sessions' | 'timing' | 'faults'>;
 export type FaultEntry = z.infer<typeof fault>;
 export type TimingEntry = ScriptFile['timing'];
 export type SpokenEntry = z.infer<typeof spoken>[number];

@@ -23,6 +23,8 @@ export interface SessionEvents {
   truncated: SimulatedItem;
   /** An `error` event has been sent. */
   refusal: SentError;
+  /** The script wanted what there is not. */
+  script_fault: string;
   closed: { code: number; reason: string };
 }
 

@@ -39,6 +39,7 @@ export class SessionLog {
     session.on('refusal', ({ code, message }) =>
       this.#line(`session ${session.number} was refused: ${code}: ${message}`),
     );
+    session.on('script_fault', (message) => this.#line(`session ${session.number}, its script: ${message}`));
     session.on('closed', ({ code }) => {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       const parts = [counted(mine.turns, 'turn'), counted(mine.answers, 'answer'), counted(mine.refusals, 'refusal')];

@@ -41,6 +41,8 @@ export class SimulatedSession {
   /** Refusals of what the client sent, and of what turn detection wanted. */
   readonly errorsSent: SentError[] = [];
   readonly responses: SimulatedResponse[] = [];
+  /** What the script wanted and there was not, such as a value from a tool that has not answered. */
+  readonly scriptFaults: string[] = [];
   readonly options: EffectiveOptions;
   #socket: WebSocket;
   #clock: Clock;
@@ -95,6 +97,10 @@ export class SimulatedSession {
       responseEnded: (response, audioMs) => {
         if (!response.outOfBand) this.#listening.awaitCaller(audioMs);
         this.#watchers.tell('response_done', response);
+      },
+      scriptFault: (message) => {
+        record(this.scriptFaults, message);
+        this.#watchers.tell('script_fault', message);
       },
       drop: (code, reason) => this.drop(code, reason),
     });

@@ -1,7 +1,7 @@
 // Turns an answer's speech items into bytes of the session's output format. Rendered clips are shared by all sessions.
 import type { AudioFormat } from './audio-format.ts';
 import { clip } from './clips.ts';
-import type { SayItem, StampedItem } from './script.ts';
+import type { ReadySpeech } from './ready-items.ts';
 import { MAX_STAMP_ITEM, stampedAudio } from './stamp.ts';
 
 /** Rendered sayings kept; beyond it they are rendered again each time. */
@@ -10,7 +10,7 @@ const rendered = new Map<string, Buffer>();
 
 /** The audio, words and stamp of one speech item. `nextStamp` numbers the stamped items of a session from 1. */
 export function speechOf(
-  item: SayItem | StampedItem,
+  item: ReadySpeech,
   format: AudioFormat,
   nextStamp: () => number,
 ): { audio: Buffer; transcript: string; stamp: number | null } {

@@ -38,6 +38,7 @@ export interface TapeHeader {
   /** The model adapter's own configuration, and that of the agent's second model. */
   sessionConfig: unknown;
   fallbackConfig?: unknown;
+  handOffConfigs?: CallFacts['handOffConfigs'];
 }
 
 /** Audio by reference: so many bytes from byte `ref` of the caller's, or the model's, audio of this call. */
@@ -188,7 +189,7 @@ export class TapePrinter {
 
 /** The first line of a call's tape. */
 export function printHeader(facts: CallFacts, version: string): string {
-  const { opening, incoming, agent, wallMs, sessionConfig, fallbackConfig } = facts;
+  const { opening, incoming, agent, wallMs, sessionConfig, fallbackConfig, handOffConfigs } = facts;
   const header: TapeHeader = {
     v: TAPE_VERSION,
     trunkline: version,
@@ -201,6 +202,7 @@ export function printHeader(facts: CallFacts, version: string): string {
     opening,
     sessionConfig,
     ...(fallbackConfig === undefined ? {} : { fallbackConfig }),
+    ...(handOffConfigs === undefined ? {} : { handOffConfigs }),
   };
   return `${JSON.stringify(header)}\n`;
 }

@@ -2,6 +2,7 @@
 // model can act on.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { Tool } from './tool.ts';
 
 /** Null when the arguments fit, else what is wrong, as one clause per violation. */
 export type ArgumentCheck = (args: unknown) => string | null;
@@ -66,3 +67,16 @@ const FORMATS = {
   email: /^[^\s@"(),:;<>[\\\]]{1,64}@(?=.{1,253}$)([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z\d-]{2,63}$/i,
   uuid: /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i,
 };
+
+/** What the model is told of a tool's parameters: those that it has to give, without what `fill` takes from elsewhere. */
+export function modelParameters({ parameters, policy }: Tool): Record<string, unknown> {
+  const filled = new Set(Object.keys(policy?.fill ?? {}));
+  if (filled.size === 0) return parameters;
+  const { properties, required, ...rest } = parameters;
+  const asked = Array.isArray(required) ? required.filter((name) => !filled.has(name as string)) : [];
+  return {
+    ...rest,
+    properties: Object.fromEntries(Object.entries(properties ?? {}).filter(([name]) => !filled.has(name))),
+    ...(asked.length > 0 ? { required: asked } : {}),
+  };
+}

@@ -518,9 +518,13 @@ test('a tool file exports one tool or several', async () => {
       export default [new Counter(), { name: 'b', description: 'B.', parameters: { type: 'object' }, run: () => 1 }];`,
   });
   const runner = createToolRunner(two.tools, { clock: realClock, deadlineMs: 1000 });
-  const call = { toolCall: 't', name: 'count', arguments: '', callId: 'c', signal: new AbortController().signal };
-  expect(await runner.run(call)).toEqual({ status: 'ok', output: '1' });
-  expect(await runner.run(call)).toEqual({ status: 'ok', output: '2' });
+  const caller = { kind: 'withheld', value: '' } as const;
+  const run = (toolCall: string, name: string) => {
+    const tools = runner.forCall({ callId: toolCall, from: caller, to: caller, digits: () => null });
+    return tools.run({ toolCall, name, arguments: '', agreed: false, signal: new AbortController().signal });
+  };
+  expect(await run('t', 'count')).toMatchObject({ status: 'ok', output: '1' });
+  expect(await run('u', 'count')).toMatchObject({ status: 'ok', output: '2' });
 });
 
 test('every fault of a tool file is told', async () => {
@@ -582,7 +586,7 @@ test('the hash changes with the file, its tools and its clips, and with nothing 
 
 test('the sample agent answers every number, discloses the recording and knows its account', async () => {
   const agents = await loadAgents(new URL('agents', REPOSITORY).pathname, CONFIG);
-  expect(agents).toHaveLength(1);
+  expect(agents.map(({ file }) => file)).toEqual(['clinic/agent.yaml', 'orders/agent.yaml']);
   const [agent] = agents as [Agent];
   expect(agent.answers).toEqual(['*']);
   expect(agent.greeting?.text).toBe(
@@ -590,9 +594,12 @@ test('the sample agent answers every number, discloses the recording and knows i
   );
   const runner = createToolRunner(agent.tools, { clock: realClock, deadlineMs: 1000 });
   const ask = async (account: string) => {
+    const caller = { kind: 'withheld', value: '' } as const;
+    const tools = runner.forCall({ callId: account, from: caller, to: caller, digits: () => null });
     const signal = new AbortController().signal;
-    const call = { toolCall: 't', callId: 'c', signal, name: 'lookup_account', arguments: JSON.stringify({ account }) };
-    return await runner.run(call);
+    const asked = { toolCall: 't', name: 'lookup_account', arguments: JSON.stringify({ account }), agreed: false };
+    const { status, output } = await tools.run({ ...asked, signal });
+    return { status, output };
   };
   expect(await ask('100019021001803')).toEqual({ status: 'ok', output: '{"balance_usd":42.5,"due":"June 3"}' });
   expect(await ask('123456')).toEqual({

@@ -15,6 +15,7 @@ import { Gate, type GateOptions } from '../../src/call/gate.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
 import type { AdmissionLeases } from '../../src/coordination/port.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { ONLY_TALKS } from '../support/no-errands.ts';
 import { free, NO_BUDGET, OPEN_ADMISSION } from '../support/open-admission.ts';
 
 const BUSY = { give: 'busy' } as const;
@@ -29,6 +30,7 @@ type AgentPart = Partial<Omit<AgentAdmission, 'refused'>> & {
 
 const agent = ({ refused, failure, atOnce = 10, name = 'clinic', ...admission }: AgentPart = {}): Agent =>
   ({
+    ...ONLY_TALKS,
     name,
     answers: ['*'],
     limits: { maxConcurrentCalls: atOnce },

@@ -7,6 +7,7 @@ import type { CallStatus, CarrierLeg, IncomingCall, NextStep } from '../../src/c
 import type { SessionHooks } from '../../src/call/call.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { ONLY_TALKS } from '../support/no-errands.ts';
 import { free, NO_BUDGET, OPEN_ADMISSION } from '../support/open-admission.ts';
 
 class MemoryStore implements CallStore {
@@ -25,6 +26,7 @@ class MemoryStore implements CallStore {
 
 const agent = (part: Partial<Agent> = {}): Agent =>
   ({
+    ...ONLY_TALKS,
     name: 'clinic',
     answers: ['*'],
     greeting: null,
@@ -99,7 +101,7 @@ function desk({ maxConcurrentCalls = 3, ...part }: Partial<CallsOptions> & { max
         };
       },
     }),
-    runTool: () => new Promise(() => {}),
+    tools: () => ({ run: () => new Promise(() => {}) }),
     store,
     onlookers: [],
     watch: {
@@ -238,6 +240,8 @@ test('a carrier that knows nothing of the call it is to bring back has no caller
         orders.push(`hang up ${id}`);
         return 'gone';
       },
+      call: () => Promise.reject(new Error('nobody is called here')),
+      message: () => Promise.reject(new Error('nothing is sent here')),
     },
     onlookers: [
       () => ({

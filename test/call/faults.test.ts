@@ -7,6 +7,7 @@ import type { CallStore, StoredCall } from '../../src/call/call-store.ts';
 import { Feed, type Onlooker } from '../../src/call/feed.ts';
 import { Holdings } from '../../src/call/holdings.ts';
 import type { CarrierLeg, IncomingCall } from '../../src/carrier/carrier.ts';
+import type { CallTools } from '../../src/tools/tool.ts';
 import { InProcess } from '../../src/coordination/in-process.ts';
 import { SteadyStore } from '../../src/record/steady-store.ts';
 import { sampleAgent } from '../support/e2e.ts';
@@ -90,7 +91,7 @@ async function desk(part: Partial<CallsOptions> = {}, store: Partial<CallStore> 
         };
       },
     }),
-    runTool: () => never(),
+    tools: () => ({ run: () => never() }),
     store: new SteadyStore({ store: { ...good, ...store }, clock, failed }),
     control: null,
     onlookers: [],
@@ -249,7 +250,7 @@ test.each([
 ])('a tool runner that %s: the model is told that the tool failed, and the call goes on', async (_how, runTool) => {
   const settledTools: unknown[] = [];
   const { ends, live, faults } = await desk({
-    runTool: runTool as CallsOptions['runTool'],
+    tools: () => ({ run: runTool as CallTools['run'] }),
     onlookers: [
       () => ({
         stepped(event) {

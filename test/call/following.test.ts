@@ -26,6 +26,8 @@ function waiting(next: NextStep = { do: 'hang_up' }, part: { control?: null; bro
   const control: CarrierControl = {
     redirect: (_id, to, unwanted) => take('redirect', unwanted, to),
     hangUp: (_id, unwanted) => take('hang_up', unwanted),
+    call: () => Promise.reject(new Error('nobody is called here')),
+    message: () => Promise.reject(new Error('nothing is sent here')),
   };
   const following = new Following({
     clock,

@@ -71,7 +71,7 @@ test('what an answer said is charged when its session is lost, by the model and 
   expect(told).toMatchObject([
     { source: 'a1', state: 'estimated', doubt: 'session_lost', atWallMs: ADMITTED_WALL_MS + 2_000 },
   ]);
-  caused({ do: 'session.open', session: 's2', target: 1, afterMs: 0 });
+  caused({ do: 'session.open', session: 's2', agent: 'clinic', target: 1, afterMs: 0 });
   happened({ type: 'answer.started', answer: 'a2' }, 3_000, { session: 's2' });
   // The socket of a session that is gone already says so again: nothing of the new one is touched.
   happened(lost, 3_100);

@@ -6,7 +6,13 @@ import { CallTroubles } from '../../src/record/call-troubles.ts';
 
 const ON = { leg: 'l1', session: 's1', epoch: 1 };
 const CLOSE: UnaddressedEffect = { do: 'session.close' };
-const open = (session: string, target = 0): UnaddressedEffect => ({ do: 'session.open', session, target, afterMs: 0 });
+const open = (session: string, target = 0): UnaddressedEffect => ({
+  do: 'session.open',
+  session,
+  agent: 'clinic',
+  target,
+  afterMs: 0,
+});
 const closed = (detail: string): UnstampedEvent => ({
   type: 'session.closed',
   cause: 'lost',

@@ -134,7 +134,7 @@ describe('dead air', () => {
     feed.at(
       2_600,
       { type: 'tool.called', toolCall: 'c1', name: 'look', arguments: '{}', answer: 'a1' },
-      { do: 'tool.run', toolCall: 'c1', name: 'look', arguments: '{}' },
+      { do: 'tool.run', toolCall: 'c1', agent: 'clinic', agreed: false, name: 'look', arguments: '{}' },
     );
     feed.at(
       7_000,
@@ -150,7 +150,7 @@ describe('dead air', () => {
     feed.at(
       2_600,
       { type: 'tool.called', toolCall: 'c1', name: 'look', arguments: '{}', answer: 'a1' },
-      { do: 'tool.run', toolCall: 'c1', name: 'look', arguments: '{}' },
+      { do: 'tool.run', toolCall: 'c1', agent: 'clinic', agreed: false, name: 'look', arguments: '{}' },
     );
     feed.at(4_000, timer('pace'), play('u1', 2_000, 6_500, 32_000));
     feed.at(
@@ -240,7 +240,7 @@ describe('talking at once', () => {
       2_400,
       { type: 'session.closed', cause: 'lost', detail: '1006', fatal: false, deafMs: 0 },
       { do: 'session.close' },
-      { do: 'session.open', session: 's2', target: 0, afterMs: 0 },
+      { do: 'session.open', session: 's2', agent: 'clinic', target: 0, afterMs: 0 },
     );
     expect(feed.ends(9_000)).toMatchObject({
       talkOverMs: 400,
@@ -266,11 +266,11 @@ test('sessions: a lost one, and one that was prepared and took over', () => {
     1_000,
     { type: 'session.closed', cause: 'lost', detail: '1006', fatal: false, deafMs: 0 },
     { do: 'session.close' },
-    { do: 'session.open', session: 's2', target: 0, afterMs: 0 },
+    { do: 'session.open', session: 's2', agent: 'clinic', target: 0, afterMs: 0 },
   );
   // Told when it is ready: that is no change of sessions.
   feed.at(1_500, { type: 'session.ready' }, { do: 'session.recall', history: [], note: '' });
-  feed.at(2_000, timer('rollover'), { do: 'session.open', session: 's3', target: 1, afterMs: 0 });
+  feed.at(2_000, timer('rollover'), { do: 'session.open', session: 's3', agent: 'clinic', target: 1, afterMs: 0 });
   feed.at(
     3_000,
     timer('rollover'),

@@ -8,6 +8,7 @@ import { step } from '../../src/call/machine.ts';
 import type { CallPolicy } from '../../src/call/policy.ts';
 import { admittedCall, type CallState } from '../../src/call/state.ts';
 import type { Clock } from '../../src/clock.ts';
+import { NO_ERRANDS, ONLY_TALKS } from '../support/no-errands.ts';
 import { BUDGET_POLICY, KEPT_FOR_EVER, NO_BUDGET, OPEN_ADMISSION } from '../support/open-admission.ts';
 
 /** Monotonic time of the admission in every story. */
@@ -59,6 +60,7 @@ export const AGENT: Agent = {
   budget: NO_BUDGET,
   retention: KEPT_FOR_EVER,
   tools: [],
+  ...ONLY_TALKS,
   endCall: { enabled: true, goodbye: 'Goodbye.' },
   failure: {
     hold: new Uint8Array(8_000),
@@ -73,6 +75,7 @@ export const AGENT: Agent = {
 };
 
 const POLICY: CallPolicy = {
+  errands: NO_ERRANDS,
   greeting: null,
   interruptAfterMs: 0,
   silenceMs: 15_000,

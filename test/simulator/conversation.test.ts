@@ -282,9 +282,10 @@ test('the clinic script names only clips that exist', () => {
   const answers = [
     clinicScript.greeting,
     ...clinicScript.turns,
-    ...Object.values(clinicScript.afterTool ?? {}),
+    ...Object.values(clinicScript.afterTool ?? {}).flat(),
     clinicScript.fallback,
   ];
-  const said = answers.flatMap((answer) => answer?.items.flatMap((item) => ('say' in item ? item.say : [])) ?? []);
+  const items = answers.flatMap((entry) => (entry && 'answer' in entry ? entry.answer : entry)?.items ?? []);
+  const said = items.flatMap((item) => ('say' in item ? item.say : [])).filter((name) => typeof name === 'string');
   expect(said.map((name) => clip(name).audio.length > 0)).not.toContain(false);
 });

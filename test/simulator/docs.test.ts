@@ -8,8 +8,10 @@ import { keysAt } from '../../src/yaml/check.ts';
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/simulator.md');
 
-const ANSWER = [['turns'], ['greeting'], ['when_instructions']];
+const ANSWER = [['turns'], ['greeting'], ['when_instructions'], ['on_keys'], ['on_text'], ['out_of_band']];
 const DEEPER = [
+  ['turns', 'after', 'when'],
+  ['sessions', 'match'],
   ['turns', 'calls'],
   ['turns', 'says'],
   ['turns', 'stall'],
@@ -21,9 +23,8 @@ const DEEPER = [
 ];
 
 test('every key of a script is described, and no other', () => {
-  const inTables = [[], ...ANSWER, ['turns', 'calls'], ['turns', 'says'], ['timing'], ['faults']].flatMap((path) =>
-    keysAt(scriptSchema, path),
-  );
+  const tables = [[], ...ANSWER, ['turns', 'calls'], ['turns', 'says'], ['turns', 'after'], ['sessions']];
+  const inTables = [...tables, ['timing'], ['faults']].flatMap((path) => keysAt(scriptSchema, path));
   const rows = [...page.matchAll(/^\| `([a-z_]+)` +\|/gm)].map(([, key]) => key as string);
   const kinds = rows.slice(rows.indexOf('malformed_json'));
   expect(new Set(rows.filter((row) => !kinds.includes(row)))).toEqual(new Set(inTables));
@@ -55,4 +56,10 @@ test('the example is the one that the command line in it names, uses every key a
   expect(file.replace(/^#.*\n/, '')).toBe(example);
   for (const key of keysAt(scriptSchema, [])) expect(example).toMatch(new RegExp(`^${key}:`, 'm'));
   expect(parseScript(example, 'example.yaml')(2).script?.turns).toHaveLength(4);
+});
+
+test('every example on the page is a script', () => {
+  const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text as string);
+  expect(examples.length).toBeGreaterThan(5);
+  for (const [i, text] of examples.entries()) parseScript(text, `example ${i + 1}`);
 });

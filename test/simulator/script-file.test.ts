@@ -180,3 +180,87 @@ test('takes an empty mapping as a script that has nothing to say', () => {
   expect(parse('{}')(1)).toEqual({ script: { turns: [] }, garbage: [] });
   expect(faultsOf('')).toEqual(['model.yaml:1:1: expected a mapping of keys (found nothing)']);
 });
+
+test('takes what a model with tools needs, in every part of the script', () => {
+  const { script } = parse(`
+turns:
+  - calls: [{ tool: find, force: true, call_id: "call_{{n}}", times: 2, pause_ms: 5 }]
+    says: [short_ok, { number: "{{find.phone}}" }, "slot_{{find.slot}}"]
+    calls_first: true
+    after: [{ when: { tool: find, output: /ok/i }, says: [go_on] }, { never: ended }]
+after_tool: { find: [{ when: { output: gone }, says: [lamp_on] }, { says: [go_on] }] }
+on_keys: [{ keys: "1 #", says: [short_ok] }]
+on_text: [{ says: [short_ok] }]
+out_of_band: [{ metadata: { a: b }, contains: c, input: d, text: e, status: failed }]
+unruly: true
+sessions: [{ match: { instructions: billing, tools: [refund], model: m }, greeting: { says: [short_ok] } }]
+`)(1);
+  const say = (name: string) => ({ items: [{ say: [name] }] });
+  expect(script).toEqual({
+    turns: [
+      {
+        items: [
+          { tool: 'find', arguments: {}, force: true, callId: 'call_{{n}}', times: 2, pauseMs: 5 },
+          { say: ['short_ok', { number: '{{find.phone}}' }, 'slot_{{find.slot}}'] },
+        ],
+        after: [
+          { when: { tool: 'find', output: '/ok/i' }, answer: say('go_on') },
+          { answer: { items: [], never: 'ended' } },
+        ],
+      },
+    ],
+    afterTool: { find: [{ when: { output: 'gone' }, answer: say('lamp_on') }, { answer: say('go_on') }] },
+    onKeys: [{ contains: '1 #', answer: say('short_ok') }],
+    onText: [{ answer: say('short_ok') }],
+    outOfBand: [
+      { metadata: { a: 'b' }, contains: 'c', input: 'd', answer: { items: [{ text: 'e' }], status: 'failed' } },
+    ],
+    unruly: true,
+    sessions: [
+      {
+        match: { instructions: 'billing', tools: ['refund'], model: 'm' },
+        part: { turns: [], greeting: say('short_ok') },
+      },
+    ],
+  });
+});
+
+test('tells faults in answers to tools, keys, texts, out-of-band responses and other sessions', () => {
+  expect(
+    faultsOf(`turns:
+  - calls: [{ tool: find, times: 1000 }]
+    after: [{ when: { output: "/(/" }, says: [short_ok] }, { whn: {} }]
+after_tool: { find: [{ says: [nonsense_clip] }] }
+on_keys: [{ keys: one }]
+out_of_band: [{ metadata: { n: 5 } }]
+sessions: [{ turns: [{ sys: [] }] }]
+`),
+  ).toEqual([
+    'model.yaml:2:34: turns[0].calls[0].times: expected a whole number from 1 to 256 (found 1000)',
+    expect.stringMatching(
+      /^model\.yaml:3:\d+: turns\[0\]\.after\[0\]\.when\.output: expected a text, or a regular expression/,
+    ),
+    'model.yaml:3:62: turns[0].after[1].whn: no such key; did you mean when?',
+    expect.stringMatching(/^model\.yaml:4:31: after_tool\.find\[0\]\.says\[0\]: expected the name of a clip; /),
+    expect.stringMatching(
+      /^model\.yaml:5:19: on_keys\[0\]\.keys: expected keys in quotes, such as "1" .* \(found one\)$/,
+    ),
+    expect.stringMatching(/^model\.yaml:6:\d+: out_of_band\[0\]\.metadata\.n: expected a text; .*quote it: "5"/),
+    'model.yaml:7:12: sessions[0].match: expected a mapping of keys (found nothing)',
+    'model.yaml:7:24: sessions[0].turns[0].sys: no such key; did you mean says?',
+  ]);
+  expect(
+    faultsOf(`out_of_band: [{ text: words, says: [short_ok] }]
+turns:
+  - after: [{ status: incomplete, reason: turn_detected }]
+sessions:
+  - match: {}
+    on_keys: [{ says: [short_ok], error: {} }, { calls_first: true }]
+`),
+  ).toEqual([
+    'model.yaml:1:17: out_of_band[0].text: expected only with no says: the words of says are its transcript',
+    'model.yaml:3:35: turns[0].after[0].reason: expected only with status: cancelled',
+    'model.yaml:6:35: sessions[0].on_keys[0].error: expected only with status: failed',
+    'model.yaml:6:50: sessions[0].on_keys[1].calls_first: expected only with calls',
+  ]);
+});

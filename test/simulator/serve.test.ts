@@ -2,10 +2,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -114,4 +117,18 @@ test('goes on when whoever read its lines has left, and a client cannot steer th
   await once(second, 'message');
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: 0 });
+});
+
+test('tells what its script wanted and tools have not answered', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-script-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const script = join(folder, 'script.yaml');
+  await writeFile(script, 'greeting: { says: [short_ok], transcript: "{{find.name}}" }');
+  const { says } = simulator('--port', '0', '--script', script);
+  const [, url = ''] = await says(/(ws:\S+)/);
+  const socket = new WebSocket(url, { headers: { authorization: 'Bearer any' } });
+  await once(socket, 'open');
+  socket.send('{"type":"response.create"}');
+  await says(/session 1, its script: there is no value for \{\{find\.name\}\}; tools that have answered: none\n/);
+  socket.terminate();
 });

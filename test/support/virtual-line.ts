@@ -1,6 +1,6 @@
 // A whole call in virtual time: the real call shell and the real Realtime session between a scripted model and a carrier
 // with network delays and an exact play buffer. Nothing listens, nothing waits; a minute takes milliseconds.
-import { Call, type WantedSession } from '../../src/call/call.ts';
+import { Call, type CallOptions, type WantedSession } from '../../src/call/call.ts';
 import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent } from '../../src/call/event.ts';
 import { Feed, type Onlooker } from '../../src/call/feed.ts';
@@ -17,10 +17,12 @@ import { PlaybackBuffer } from '../../src/phone/playback-buffer.ts';
 import { readStamps } from '../../src/simulator/stamp.ts';
 import type { ToolOutcome } from '../../src/tools/tool.ts';
 import { FakeClock } from './fake-clock.ts';
+import { NO_ERRANDS } from './no-errands.ts';
 import { BUDGET_POLICY } from './open-admission.ts';
 import { ScriptedModel, type ScriptedModelOptions } from './scripted-model.ts';
 
 export const testPolicy = (part: Partial<CallPolicy> = {}): CallPolicy => ({
+  errands: NO_ERRANDS,
   greeting: null,
   interruptAfterMs: 0,
   silenceMs: 15_000,
@@ -67,6 +69,8 @@ export interface VirtualLineOptions {
   interrupts?: boolean;
   answers?: boolean;
   runTool?: (name: string, settle: (outcome: ToolOutcome) => void, signal: AbortSignal) => void;
+  redirectLeg?: (next: NextStep) => boolean;
+  people?: CallOptions['people'];
   onlookers?: Onlooker[];
   /** What the call may spend; whoever makes it tells the call of changes. */
   spending?: Pick<Spending, 'reserve' | 'attach'>;
@@ -77,7 +81,7 @@ export class VirtualLine {
   /** One per session, in the order of their opening. */
   readonly models: ScriptedModel[] = [];
   /** The sessions that were opened. */
-  readonly opened: WantedSession[] = [];
+  readonly opened: Omit<WantedSession, 'agent'>[] = [];
   readonly call: Call;
   readonly shelf: Shelf;
   readonly buffer = new PlaybackBuffer();
@@ -169,6 +173,8 @@ export class VirtualLine {
           listener: hooks,
         });
       },
+      redirectLeg: async (next) => options.redirectLeg?.(next) ?? false,
+      people: options.people ?? { call() {}, drop() {} },
       runTool: ({ name, signal }) =>
         new Promise((resolve) => {
           if (options.runTool) options.runTool(name, resolve, signal);
@@ -223,7 +229,8 @@ export class VirtualLine {
       ...(n === 0 ? model : (laterModels[n - 1] ?? laterModels.at(-1))),
     });
     this.models.push(opened);
-    this.opened.push({ session: wanted.session, target: wanted.target, afterMs: wanted.afterMs });
+    const { session, target, afterMs } = wanted;
+    this.opened.push({ session, target, afterMs });
     return opened;
   }
 

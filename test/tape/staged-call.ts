@@ -9,9 +9,11 @@ import { Shelf } from '../../src/call/shelf.ts';
 import type { CarrierLeg, LegEvent } from '../../src/carrier/carrier.ts';
 import type { WireEvents } from '../../src/realtime/openai/connect.ts';
 import { OpenAiSession } from '../../src/realtime/openai/session.ts';
+import { NO_ERRANDS } from '../support/no-errands.ts';
 import { VirtualClock } from '../../src/replay/virtual-clock.ts';
 
 export const POLICY: CallPolicy = {
+  errands: NO_ERRANDS,
   greeting: { by: 'model', say: 'Say: Good morning, Jansen garage.', protected: false },
   interruptAfterMs: 0,
   silenceMs: 20_000,
@@ -136,6 +138,8 @@ export class StagedCall {
           this.in(700, () => settle({ status: 'ok', output: `{"tool":"${name}","slot":"9:30"}` })),
         ),
       recallLeg: () => {},
+      redirectLeg: () => Promise.resolve(false),
+      people: { call() {}, drop() {} },
       storeNext: () => Promise.resolve(),
       ended: () => {},
       swept: () => {},

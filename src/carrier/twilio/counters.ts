@@ -8,7 +8,10 @@ export interface TwilioCounters {
   message(direction: 'in' | 'out', kind: string): void;
   /** A webhook answered, by route and HTTP status. */
   webhook(route: string, status: number): void;
-  /** An order by REST (`redirect`, `hang_up`) came to its end: `done`, `gone` or `failed`. */
+  /**
+   * An order by REST came to its end: `redirect` and `hang_up` `done`, `gone` or `failed`; `call` `placed` and `message`
+   * `sent`, or either `refused` or `unknown`.
+   */
   ordered(order: string, outcome: string): void;
 }
 

@@ -3,7 +3,7 @@
 // Parameters: Twilio's "TwiML Voice: request parameters" and status callback pages, as of 2026-11.
 import type { IncomingHttpHeaders } from 'node:http';
 import { TrunklineError } from '../../errors.ts';
-import type { CallStatus, IncomingCall, Party, StreamStatus, VoicemailMessage } from '../carrier.ts';
+import type { CallStatus, DialOutcome, IncomingCall, Party, StreamStatus, VoicemailMessage } from '../carrier.ts';
 import type { Form } from './signature.ts';
 
 /** The name under which this adapter's calls are known to the intake. */
@@ -45,6 +45,18 @@ const STREAM_EVENTS = new Map<string, StreamStatus['event']>([
 /** The states a call never leaves. */
 const FINAL_STATUSES = new Set(['completed', 'busy', 'failed', 'no-answer', 'canceled']);
 
+/** What Twilio tells of a Dial, in our words; `answered` is said of a conference room (docs, TwiML Dial, from memory). */
+const DIAL_OUTCOMES = new Map<string, DialOutcome>([
+  ['completed', 'answered'],
+  ['answered', 'answered'],
+  ['busy', 'busy'],
+  ['no-answer', 'no_answer'],
+  ['failed', 'failed'],
+  ['canceled', 'canceled'],
+]);
+/** In a status callback, a person at the other end. Twilio documents `in-progress` for the event `answered`. */
+const ANSWERED_STATUSES = new Set(['in-progress', 'answered']);
+
 /** A voice webhook as a call that asks to be let in; throws TRK_BAD_WEBHOOK without a usable CallSid. */
 export function parseIncomingCall(form: Form, headers: IncomingHttpHeaders): IncomingCall {
   return {
@@ -56,26 +68,55 @@ export function parseIncomingCall(form: Form, headers: IncomingHttpHeaders): Inc
     to: parseParty(field(form, 'To')),
     attestation: parseAttestation(field(form, 'StirVerstat')),
     sipHeaders: parseSipHeaders(form),
-    idempotencyKey: parseKey(headers['i-twilio-idempotency-token']),
+    idempotencyKey: parseIdempotency(headers['i-twilio-idempotency-token']),
   };
 }
 
 /** The CallSid of any call webhook; throws TRK_BAD_WEBHOOK when it is missing or ill-formed. */
 export function parseCallSid(form: Form): string {
   const callSid = field(form, 'CallSid');
-  if (!CALL_SID.test(callSid)) throw new TrunklineError('TRK_BAD_WEBHOOK', 'CallSid is missing or ill-formed');
+  if (!isCallSid(callSid)) throw new TrunklineError('TRK_BAD_WEBHOOK', 'CallSid is missing or ill-formed');
   return callSid;
 }
 
+/** Whether a text is the id of a call. */
+export const isCallSid = (text: unknown): text is string => typeof text === 'string' && CALL_SID.test(text);
+
+/**
+ * The caller for whom we called the person whom a webhook is about: the `for` that we put into its URL, which the
+ * signature covers. Null: it is about no such person. Throws TRK_BAD_WEBHOOK for what we never put there.
+ */
+export function parsePersonFor(query: unknown, form: Form): string | null {
+  const given = (query as Record<string, unknown> | null | undefined)?.for;
+  if (given === undefined) return null;
+  if (isCallSid(given) && given !== field(form, 'CallSid')) return given;
+  throw new TrunklineError('TRK_BAD_WEBHOOK', 'the query `for` is not the id of another call');
+}
+
+/**
+ * The call on whose behalf the one of a status callback was placed: by us (`for`), or by a Dial of ours
+ * (`ParentCallSid`). Null: it stands for itself.
+ */
+export function parseParent(query: unknown, form: Form): string | null {
+  const given = parsePersonFor(query, form);
+  if (given !== null || form.ParentCallSid === undefined || form.ParentCallSid === '') return given;
+  const parent = form.ParentCallSid;
+  if (isCallSid(parent) && parent !== field(form, 'CallSid')) return parent;
+  throw new TrunklineError('TRK_BAD_WEBHOOK', 'ParentCallSid is not the id of another call');
+}
+
 /** A status callback. They may overtake one another: `sequence` orders them. */
-export function parseCallStatus(form: Form): CallStatus {
+export function parseCallStatus(form: Form, query?: unknown): CallStatus {
   const carrierCallId = parseCallSid(form);
+  const parentCallId = parseParent(query, form);
   const status = field(form, 'CallStatus').slice(0, MAX_KEY_LENGTH);
   if (status === '') throw new TrunklineError('TRK_BAD_WEBHOOK', 'CallStatus is missing');
   return {
     carrierCallId,
     status,
     final: FINAL_STATUSES.has(status),
+    ...(parentCallId === null ? {} : { parentCallId }),
+    ...(ANSWERED_STATUSES.has(status) ? { answered: true } : {}),
     // CallDuration is seconds; Duration, beside it, is billed minutes.
     durationSeconds: parseCount(field(form, 'CallDuration')),
     sequence: parseCount(field(form, 'SequenceNumber')),
@@ -85,11 +126,16 @@ export function parseCallStatus(form: Form): CallStatus {
 /** Whether any call webhook says that the call has ended. */
 export const isOver = (form: Form): boolean => FINAL_STATUSES.has(field(form, 'CallStatus'));
 
-/** How a Dial ended, where one has: a conversation, or nobody having answered. */
-export function parseDialled(form: Form): 'answered' | 'unanswered' | null {
-  const status = field(form, 'DialCallStatus');
-  if (status === '') return null;
-  return status === 'completed' || status === 'answered' ? 'answered' : 'unanswered';
+/** How a Dial ended, where one has; a word that we do not know is no conversation. */
+export function parseDialled(form: Form): DialOutcome | null {
+  if (form.DialCallStatus === undefined || form.DialCallStatus === '') return null;
+  return DIAL_OUTCOMES.get(field(form, 'DialCallStatus')) ?? 'failed';
+}
+
+/** The one key that a Gather asked for; null where none was pressed, and for what no such Gather tells. Never logged. */
+export function parseKey(form: Form): string | null {
+  const digits = field(form, 'Digits');
+  return /^[0-9*#]$/.test(digits) ? digits : null;
 }
 
 /** Whether a status callback is about a media stream and not about a call: both come to the same URL. */
@@ -160,7 +206,7 @@ function parseSipHeaders(form: Form): Record<string, string> {
   return headers;
 }
 
-const parseKey = (given: string | string[] | undefined): string | null =>
+const parseIdempotency = (given: string | string[] | undefined): string | null =>
   typeof given === 'string' && given !== '' && given.length <= MAX_KEY_LENGTH ? given : null;
 
 const parseCount = (given: string): number | null => (/^\d{1,9}$/.test(given) ? Number(given) : null);

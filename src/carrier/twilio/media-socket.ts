@@ -130,7 +130,7 @@ export class MediaSocket {
         if (leg.markReturned(message.name) === 'unknown') this.#options.counters.message('in', 'unknown_mark');
         return;
       case 'stop':
-        return this.#end('caller_hung_up', 'stop', NORMAL);
+        return this.#end('carrier_stopped', 'stop', NORMAL);
       default:
         message satisfies never;
     }

@@ -2,7 +2,7 @@
 // and before it is worked on. What a peer has sent is answered here.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { PassedWebhook, Peers } from '../carrier.ts';
-import { CARRIER, parseCallSid } from './incoming.ts';
+import { CARRIER, parseCallSid, parseParent, parsePersonFor } from './incoming.ts';
 import type { Form } from './signature.ts';
 
 const PASSED = new Map<string, PassedWebhook>([
@@ -17,12 +17,20 @@ export function passOnWebhooks(app: FastifyInstance, peers: Peers): void {
     const what = PASSED.get(request.routeOptions.url ?? '');
     if (what === undefined || peers.isPeer(request.raw.socket)) return;
     const form = (request.body ?? {}) as Form;
-    const answer = await peers.passOn(what, CARRIER, parseCallSid(form), passed(request, form));
+    const answer = await peers.passOn(what, CARRIER, callOf(what, request.query, form), passed(request, form));
     if (answer === null) return;
     reply.code(answer.status);
     if (answer.contentType !== '') reply.header('content-type', answer.contentType);
     return reply.send(answer.body);
   });
+}
+
+/** The call whose process has to answer: of a person's leg the caller's, as nobody else knows of it. */
+function callOf(what: PassedWebhook, query: unknown, form: Form): string {
+  const carrierCallId = parseCallSid(form);
+  if (what === 'voice') return carrierCallId;
+  const parent = what === 'next' ? parsePersonFor(query, form) : parseParent(query, form);
+  return parent ?? carrierCallId;
 }
 
 /** The signature covers names and values, not how the form was written. */

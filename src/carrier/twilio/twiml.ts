@@ -11,8 +11,11 @@ export interface Twiml {
   connect(token: string, facts: Record<string, string>): string;
   /** A step for a call that nobody has answered yet. */
   first(step: NextStep): string;
-  /** A step for a call after its media: a busy signal is no longer possible there and becomes a hang-up. */
-  next(step: NextStep): string;
+  /**
+   * A step for a call after its media: a busy signal is no longer possible there and becomes a hang-up. Of a person whom
+   * we called for a caller (`parentCallId`), what follows is asked for in that caller's name.
+   */
+  next(step: NextStep, parentCallId?: string): string;
   /** Ends the call. Also the body of every refusal. */
   hangUp: string;
 }
@@ -46,6 +49,12 @@ const MAX_SAY_LENGTH = 4000;
 /** Record takes no more than four hours. */
 const MAX_RECORD_SECONDS = 14_400;
 
+/** Dial and REST let a phone ring for no longer than ten minutes. */
+export const MAX_RING_SECONDS = 600;
+
+/** Where a webhook about a person comes whom we called for a caller: the signature covers the query. */
+export const forCall = (url: string, parentCallId: string): string => `${url}?for=${encodeURIComponent(parentCallId)}`;
+
 const REPOSITORY_TWIML = new URL('../../../twiml/', import.meta.url);
 
 /** Reads the documents; throws TRK_CONFIG naming the file when one is missing or asks for what is not given. */
@@ -55,10 +64,16 @@ export function loadTwiml(urls: TwimlUrls, folder: URL = REPOSITORY_TWIML): Twim
   const say = loadTemplate(folder, 'say-and-hang-up.xml', ['text']);
   const forward = loadTemplate(folder, 'forward.xml', ['to', 'nextUrl']);
   const forwardSip = loadTemplate(folder, 'forward-sip.xml', ['to', 'nextUrl']);
+  const transferNames = ['to', 'nextUrl', 'statusUrl', 'ringSeconds'];
+  const transfer = loadTemplate(folder, 'transfer.xml', transferNames);
+  const transferSip = loadTemplate(folder, 'transfer-sip.xml', transferNames);
+  const conference = loadTemplate(folder, 'conference.xml', ['room', 'nextUrl']);
+  const askToTake = loadTemplate(folder, 'ask-to-take.xml', ['text', 'nextUrl']);
+  const join = loadTemplate(folder, 'join.xml', ['room']);
   const hangUp = loadTemplate(folder, 'hang-up.xml', [])({});
   const rejectBusy = loadTemplate(folder, 'reject-busy.xml', [])({});
 
-  const step = (next: NextStep, busy: string): string => {
+  const step = (next: NextStep, busy: string, nextUrl = urls.next): string => {
     switch (next.do) {
       case 'hang_up':
         return hangUp;
@@ -67,19 +82,38 @@ export function loadTwiml(urls: TwimlUrls, folder: URL = REPOSITORY_TWIML): Twim
       case 'say_and_hang_up':
         return say({ text: next.text.slice(0, MAX_SAY_LENGTH) });
       case 'forward':
-        return (/^sips?:/i.test(next.to) ? forwardSip : forward)({ to: next.to, nextUrl: urls.next });
+        return (isSip(next.to) ? forwardSip : forward)({ to: next.to, nextUrl });
       case 'voicemail': {
         const maxSeconds = String(Math.min(Math.max(1, Math.ceil(next.maxSeconds)), MAX_RECORD_SECONDS));
-        return voicemail({ text: next.say.slice(0, MAX_SAY_LENGTH), nextUrl: urls.next, maxSeconds });
+        return voicemail({ text: next.say.slice(0, MAX_SAY_LENGTH), nextUrl, maxSeconds });
       }
+      case 'transfer': {
+        const ringSeconds = String(Math.min(Math.max(1, Math.ceil(next.ringSeconds)), MAX_RING_SECONDS));
+        const values = { to: next.to, nextUrl, statusUrl: urls.status, ringSeconds };
+        return (isSip(next.to) ? transferSip : transfer)(values);
+      }
+      case 'conference':
+        return conference({ room: next.room, nextUrl });
+      case 'ask_to_take':
+        return askToTake({ text: next.say.slice(0, MAX_SAY_LENGTH), nextUrl });
+      case 'join':
+        return join({ room: next.room });
       case 'reconnect':
         return connect(next.token, next.facts);
       default:
         return next satisfies never;
     }
   };
-  return { connect, first: (next) => step(next, rejectBusy), next: (next) => step(next, hangUp), hangUp };
+  return {
+    connect,
+    first: (next) => step(next, rejectBusy),
+    next: (next, parentCallId) =>
+      step(next, hangUp, parentCallId === undefined ? urls.next : forCall(urls.next, parentCallId)),
+    hangUp,
+  };
 }
+
+const isSip = (to: string): boolean => /^sips?:/i.test(to);
 
 /** Text made fit for XML, in attributes and between tags alike; parsing gives it back but for control characters. */
 export function escapeXml(text: string): string {

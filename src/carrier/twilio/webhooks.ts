@@ -4,7 +4,7 @@ import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { TrunklineError } from '../../errors.ts';
-import type { Admission, CallIntake, Peers } from '../carrier.ts';
+import type { Admission, CallIntake, DialOutcome, Peers } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
 import {
   CARRIER,
@@ -14,6 +14,8 @@ import {
   parseCallStatus,
   parseDialled,
   parseIncomingCall,
+  parseKey,
+  parsePersonFor,
   parseStreamStatus,
   parseVoicemail,
 } from './incoming.ts';
@@ -76,10 +78,10 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions): P
   app.post('/voice/next', async (request, reply) => {
     const form = formOf(request);
     const carrierCallId = parseCallSid(form);
+    const parentCallId = parsePersonFor(request.query, form);
+    if (parentCallId !== null) return xml(reply, await forPerson(form, parentCallId, options));
     const dialled = parseDialled(form);
-    // The caller has spoken with somebody else: nothing follows, whatever is stored.
-    if (dialled === 'answered') return xml(reply, twiml.hangUp);
-    if (dialled === 'unanswered') return xml(reply, twiml.next(await intake.unanswered(CARRIER, carrierCallId)));
+    if (dialled !== null) return xml(reply, await afterDial(form, dialled, options));
     const recorded = parseVoicemail(form);
     if (recorded === null) return xml(reply, twiml.next(await intake.next(CARRIER, carrierCallId, isOver(form))));
     // A message was taken: nothing follows it.
@@ -88,13 +90,30 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions): P
   });
   app.post('/voice/status', async (request, reply) => {
     const form = formOf(request);
-    if (!isStreamStatus(form)) await intake.status(CARRIER, parseCallStatus(form));
+    if (!isStreamStatus(form)) await intake.status(CARRIER, parseCallStatus(form, request.query));
     else {
       const status = parseStreamStatus(form);
       if (status !== null) intake.streamStatus(CARRIER, status);
     }
     return reply.code(204).send();
   });
+}
+
+/** What a person hears whom we called: asked when they answer, and with the key that they press. */
+async function forPerson(form: Form, parentCallId: string, { intake, twiml }: WebhookOptions): Promise<string> {
+  // They hung up, or the room that they were in has closed.
+  if (isOver(form) || parseDialled(form) !== null) return twiml.hangUp;
+  const step = await intake.person(CARRIER, parseCallSid(form), parseKey(form), parentCallId);
+  return step === null ? twiml.hangUp : twiml.next(step, parentCallId);
+}
+
+/** What follows a Dial. A caller who hung up meanwhile gets nothing, but what became of the Dial is kept. */
+async function afterDial(form: Form, outcome: DialOutcome, { intake, twiml }: WebhookOptions): Promise<string> {
+  const carrierCallId = parseCallSid(form);
+  const step = await intake.dialled(CARRIER, carrierCallId, outcome);
+  if (!isOver(form)) return twiml.next(step);
+  await intake.next(CARRIER, carrierCallId, true);
+  return twiml.hangUp;
 }
 
 function answer(admission: Exclude<Admission, { outcome: 'replayed' }>, twiml: Twiml): string {

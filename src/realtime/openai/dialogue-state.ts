@@ -57,6 +57,8 @@ export interface Dialogue {
   backchannel: boolean;
   /** Only our last words are still wanted: whatever else begins is cancelled. */
   lastWords: boolean;
+  /** The summary that was asked for, by event id; null: none. */
+  summary: string | null;
   /** Plain answers wait: nobody pays for them now. */
   answersHeld: boolean;
   queue: readonly Wanted[];
@@ -111,6 +113,7 @@ export const newDialogue = (config: DialogueConfig, session = 's1'): Dialogue =>
   echoes: false,
   backchannel: false,
   lastWords: false,
+  summary: null,
   answersHeld: false,
   queue: [],
   items: [],

@@ -26,6 +26,7 @@ import { recall } from './recall.ts';
 import type { ServerMessage } from './messages.ts';
 import { adopt, createRefused, requestNext, responseCreated, responseDone } from './responses.ts';
 import { audioArrived, cut, finishItem, messageAdded, textArrived } from './speech.ts';
+import { summarise, summaryDone } from './summary.ts';
 import { callAdded, settleTool } from './tool-calls.ts';
 import { want } from './wanted.ts';
 
@@ -143,6 +144,7 @@ function errorArrived(d: Draft, m: Extract<ServerMessage, { type: 'error' }>): v
   }
   const benign = isBenign(m.code, m.detail);
   emit(d, { type: 'session.noticed', code: m.code, benign });
+  if (m.eventId !== null && m.eventId === d.s.summary) return summaryDone(d, null);
   const busy = m.code === 'conversation_already_has_active_response';
   const { requested, active, floor } = d.s;
   // Errors without an event id: while the server is to answer a turn and another response runs, its own create is what
@@ -188,6 +190,8 @@ function ask(d: Draft, request: RealtimeRequest): void {
         event_id: nextEventId(d),
         item: conversationItem(request.role, request.text),
       });
+    case 'session.summarise':
+      return summarise(d, request.ask);
     case 'session.commit':
       return send(d, { type: 'input_audio_buffer.commit', event_id: nextEventId(d) });
     case 'session.hold_answers':

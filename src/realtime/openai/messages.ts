@@ -36,6 +36,10 @@ export type ServerMessage =
       type: 'response.done';
       responseId: string;
       outOfBand: boolean;
+      /** Our event id, where the server repeats metadata. */
+      tag: string | null;
+      /** What it wrote, of a response in text. */
+      text: string;
       status: 'completed' | 'cancelled' | 'failed' | 'incomplete';
       detail: string;
       calls: FunctionCall[];
@@ -131,8 +135,7 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
       const response = object(o.response);
       const responseId = id(response?.id);
       if (!response || responseId === null) return null;
-      const tag = string(object(response.metadata)?.trunkline);
-      return { type, responseId, outOfBand: isOutOfBand(response), tag };
+      return { type, responseId, outOfBand: isOutOfBand(response), tag: tagOf(response) };
     }
     case 'response.output_item.added':
     case 'response.output_item.done':
@@ -199,6 +202,8 @@ function responseDone(response: Json | null): ServerMessage | null {
     type: 'response.done',
     responseId,
     outOfBand: isOutOfBand(response),
+    tag: tagOf(response),
+    text: textOf(response.output),
     status: status === 'completed' || status === 'cancelled' || status === 'failed' ? status : 'incomplete',
     detail: short(string(error?.code) ?? string(error?.type) ?? string(details?.reason) ?? ''),
     calls: (Array.isArray(response.output) ? response.output : [])
@@ -208,8 +213,23 @@ function responseDone(response: Json | null): ServerMessage | null {
   };
 }
 
+/** Our event id, where the server repeats the metadata of a response. */
+const tagOf = (response: Json): string | null => string(object(response.metadata)?.trunkline);
+
 /** `conversation: "none"` responses have no conversation id; servers that never send one are not taken for that. */
 const isOutOfBand = (response: Json): boolean => 'conversation_id' in response && response.conversation_id === null;
+
+/** More than anybody asks for. */
+const MAX_TEXT_LENGTH = 4_000;
+
+/** The text parts of a response's messages; audio has none here. */
+function textOf(output: unknown): string {
+  const parts = (Array.isArray(output) ? output.slice(0, 16) : []).flatMap((item) => {
+    const content = object(item)?.content;
+    return Array.isArray(content) ? content.slice(0, 16).map((part) => string(object(part)?.text) ?? '') : [];
+  });
+  return parts.join('').slice(0, MAX_TEXT_LENGTH);
+}
 
 function functionCall(item: Json | null): FunctionCall | null {
   const callId = id(item?.call_id);

@@ -17,6 +17,7 @@ import {
 } from './dialogue-state.ts';
 import type { FunctionCall, ServerMessage } from './messages.ts';
 import { deleteUnheard, finishItem } from './speech.ts';
+import { isSummary, summaryDone } from './summary.ts';
 import { callAdded, NOT_RUN, sendOutput } from './tool-calls.ts';
 import { joined, want } from './wanted.ts';
 
@@ -41,7 +42,7 @@ export function responseCreated(d: Draft, m: Extract<ServerMessage, { type: 'res
     if (requested !== null && m.tag === requested.eventId) set(d, { requested: null });
     return;
   }
-  if (m.outOfBand) return set(d, { outOfBand: keep(d.s.outOfBand, m.responseId, KEEP_IDS) });
+  if (m.outOfBand || isSummary(d, m.tag)) return set(d, { outOfBand: keep(d.s.outOfBand, m.responseId, KEEP_IDS) });
   if (active) closeResponse(d, active.responseId, 'incomplete', 'superseded', []);
   // Ours carries our event id as metadata; a server that does not repeat metadata answers in order.
   const ours =
@@ -87,8 +88,9 @@ export function adopt(d: Draft, responseId: string): void {
 /** A response is over: its usage is reported, its calls run, the next may be asked for. */
 export function responseDone(d: Draft, m: Extract<ServerMessage, { type: 'response.done' }>): void {
   const { responseId } = m;
-  if (d.s.active === null && !m.outOfBand) adopt(d, responseId);
+  if (d.s.active === null && !m.outOfBand && !isSummary(d, m.tag)) adopt(d, responseId);
   reportUsage(d, m);
+  if (isSummary(d, m.tag)) summaryDone(d, m.status === 'completed' ? m.text : null);
   const isActive = d.s.active?.responseId === responseId;
   if (!isActive && (m.outOfBand || d.s.outOfBand.includes(responseId))) return;
   // Superseded, repeated or stray: what it calls will not run.

@@ -1,6 +1,8 @@
 // Agent -> the one `session.update` of a call (GA shape), and what the dialogue must know of it. Every number that the API
 // has a default for is sent: documented defaults and captured ones differ.
 import type { Agent } from '../../agent/agent.ts';
+import { builtInTools } from '../../agent/built-in-tools.ts';
+import { modelParameters } from '../../tools/parameters.ts';
 import type { SessionCapabilities } from '../session.ts';
 import type { DialogueConfig } from './dialogue-state.ts';
 
@@ -9,14 +11,6 @@ import type { DialogueConfig } from './dialogue-state.ts';
  * `gpt-realtime-2025-…`, a dated first-generation model.
  */
 const REASONING_FAMILIES = /^gpt-realtime-2(?!\d)/;
-
-const END_CALL_TOOL = {
-  type: 'function',
-  name: 'end_call',
-  description:
-    'Ends the phone call. Say goodbye in the same answer; the line is closed after the caller has heard it. Use it when the conversation is over.',
-  parameters: { type: 'object', properties: {}, additionalProperties: false },
-};
 
 /** The dialogue's configuration for an agent. */
 export function dialogueConfig(agent: Agent): DialogueConfig {
@@ -41,7 +35,8 @@ export const capabilitiesFor = (agent: Agent): SessionCapabilities => ({
 export function sessionUpdate(agent: Agent): Record<string, unknown> {
   const { model } = agent;
   const reasons = REASONING_FAMILIES.test(model.name);
-  const tools = agent.tools.map(({ name, description, parameters }) => ({
+  const own = agent.tools.map((tool) => ({ ...tool, parameters: modelParameters(tool) }));
+  const tools = [...own, ...builtInTools(agent)].map(({ name, description, parameters }) => ({
     type: 'function',
     name,
     description,
@@ -66,7 +61,7 @@ export function sessionUpdate(agent: Agent): Record<string, unknown> {
       },
       output: { format: { type: 'audio/pcmu' }, voice: voice(model.voice), speed: model.speed },
     },
-    tools: agent.endCall.enabled ? [...tools, END_CALL_TOOL] : tools,
+    tools,
     tool_choice: 'auto',
     max_output_tokens: model.maxOutputTokens,
     truncation: truncation(agent),

@@ -9,6 +9,7 @@ import type {
   CallIntake,
   CallStatus,
   CarrierLeg,
+  DialOutcome,
   IncomingCall,
   LegEvent,
   MediaClaim,
@@ -24,6 +25,8 @@ export const AUTH_TOKEN = '0123456789abcdef0123456789abcdef';
 export const PUBLIC_URL = 'https://voice.example.com';
 export const ACCOUNT_SID = `AC${'0'.repeat(32)}`;
 export const CALL_SID = `CA${'0'.repeat(31)}1`;
+/** The leg to a person. */
+export const PERSON_SID = `CA${'0'.repeat(31)}2`;
 export const STREAM_SID = `MZ${'0'.repeat(31)}1`;
 export const TOKEN = 'one-time-token';
 export const CLAIM: MediaClaim = { callId: 'call-1', carrierCallId: CALL_SID };
@@ -51,6 +54,8 @@ export class ScriptedIntake implements CallIntake {
   admission: Admission = { outcome: 'accepted', callId: 'call-1', token: TOKEN, facts: {} };
   claimed: MediaClaim | TokenRefusal = CLAIM;
   following: NextStep = { do: 'hang_up' };
+  afterDial: NextStep = { do: 'hang_up' };
+  toPerson: NextStep | null = null;
   attached = true;
   /** Runs inside `attach`, as a call does that speaks at once. */
   onAttach: (leg: CarrierLeg) => void = () => {};
@@ -64,6 +69,10 @@ export class ScriptedIntake implements CallIntake {
   readonly streamStatuses: StreamStatus[] = [];
   readonly messages: { carrierCallId: string; message: VoicemailMessage }[] = [];
   readonly asked: string[] = [];
+  /** Of those asked about, the ones of which the carrier said that they are over. */
+  readonly over: string[] = [];
+  readonly dials: { carrierCallId: string; outcome: DialOutcome }[] = [];
+  readonly persons: { carrierCallId: string; key: string | null }[] = [];
   readonly events: LegEvent[] = [];
   leg: CarrierLeg | null = null;
   #waiting: { until: () => boolean; resolve: () => void }[] = [];
@@ -90,12 +99,18 @@ export class ScriptedIntake implements CallIntake {
     this.abandoned.push({ claim, cause, detail });
     this.#changed();
   }
-  async next(_carrier: string, carrierCallId: string): Promise<NextStep> {
+  async next(_carrier: string, carrierCallId: string, over: boolean): Promise<NextStep> {
     this.asked.push(carrierCallId);
+    if (over) this.over.push(carrierCallId);
     return this.following;
   }
-  async unanswered(): Promise<NextStep> {
-    return this.following.do === 'forward' && this.following.otherwise ? this.following.otherwise : { do: 'hang_up' };
+  async dialled(_carrier: string, carrierCallId: string, outcome: DialOutcome): Promise<NextStep> {
+    this.dials.push({ carrierCallId, outcome });
+    return this.afterDial;
+  }
+  async person(_carrier: string, carrierCallId: string, key: string | null): Promise<NextStep | null> {
+    this.persons.push({ carrierCallId, key });
+    return this.toPerson;
   }
   async status(_carrier: string, status: CallStatus): Promise<void> {
     this.statuses.push(status);

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseCallStatus, parseIncomingCall, parseParty } from '../../../src/carrier/twilio/incoming.ts';
-import { CALL_SID, voiceForm } from './edge.ts';
+import {
+  parseCallStatus,
+  parseDialled,
+  parseIncomingCall,
+  parseKey,
+  parseParent,
+  parseParty,
+  parsePersonFor,
+} from '../../../src/carrier/twilio/incoming.ts';
+import { CALL_SID, PERSON_SID, voiceForm } from './edge.ts';
 
 describe('an incoming call', () => {
   test('is read from the form', () => {
@@ -149,5 +157,91 @@ describe('a status callback', () => {
 
   test('without a status is refused', () => {
     expect(() => parseCallStatus(voiceForm({ CallStatus: '' }))).toThrow(/CallStatus/);
+  });
+
+  test('of a leg that a Dial of ours placed names the call that it was placed for', () => {
+    const form = voiceForm({ CallSid: PERSON_SID, ParentCallSid: CALL_SID, CallStatus: 'in-progress' });
+    expect(parseCallStatus(form)).toMatchObject({ carrierCallId: PERSON_SID, parentCallId: CALL_SID, answered: true });
+  });
+
+  test('of a leg that we placed names the caller of its URL', () => {
+    const form = voiceForm({
+      CallSid: PERSON_SID,
+      CallStatus: 'no-answer',
+      AnsweredBy: 'human',
+      SipResponseCode: '487',
+    });
+    expect(parseCallStatus(form, { for: CALL_SID })).toEqual({
+      ...{ carrierCallId: PERSON_SID, parentCallId: CALL_SID, status: 'no-answer', final: true },
+      ...{ durationSeconds: null, sequence: null },
+    });
+  });
+
+  test.each(['queued', 'initiated', 'ringing', 'completed', 'busy', 'failed'])(
+    '%s is nobody answering',
+    (CallStatus) => {
+      expect(parseCallStatus(voiceForm({ CallStatus }))).not.toHaveProperty('answered');
+    },
+  );
+
+  test.each(['x', PERSON_SID, `${CALL_SID}\n`, [CALL_SID, CALL_SID]])(
+    'of a child of %j is refused',
+    (ParentCallSid) => {
+      const form = { ...voiceForm({ CallSid: PERSON_SID }), ParentCallSid };
+      expect(() => parseCallStatus(form)).toThrow(expect.objectContaining({ code: 'TRK_BAD_WEBHOOK' }));
+    },
+  );
+});
+
+describe('the caller for whom a person was called', () => {
+  const form = voiceForm({ CallSid: PERSON_SID });
+
+  test('stands in the query', () => {
+    expect(parsePersonFor({ for: CALL_SID }, form)).toBe(CALL_SID);
+    for (const query of [undefined, null, {}, { other: 'x' }]) expect(parsePersonFor(query, form)).toBeNull();
+  });
+
+  test.each([
+    ...['', 'CA', `${CALL_SID}x`, ` ${CALL_SID}`, '../', `${CALL_SID}&x=1`, 'CA'.repeat(100_000), '\u0000', PERSON_SID],
+    ...[[CALL_SID], [CALL_SID, CALL_SID], { toString: () => CALL_SID }, 1, true],
+  ])('is refused as %j', (given) => {
+    const expected = expect.objectContaining({ code: 'TRK_BAD_WEBHOOK' });
+    expect(() => parsePersonFor({ for: given }, form)).toThrow(expected);
+    expect(() => parseParent({ for: given }, form)).toThrow(expected);
+  });
+
+  test('goes before what Twilio says of parents', () => {
+    const other = `CA${'0'.repeat(31)}3`;
+    expect(parseParent({ for: CALL_SID }, { ...form, ParentCallSid: other })).toBe(CALL_SID);
+  });
+});
+
+describe('what follows a Dial or a Gather', () => {
+  test.each([
+    ['completed', 'answered'],
+    ['answered', 'answered'],
+    ['busy', 'busy'],
+    ['no-answer', 'no_answer'],
+    ['failed', 'failed'],
+    ['canceled', 'canceled'],
+    ['a word of tomorrow', 'failed'],
+    ['constructor', 'failed'],
+    ['COMPLETED', 'failed'],
+  ])('the Dial that Twilio calls %s is %s', (DialCallStatus, outcome) => {
+    expect(parseDialled(voiceForm({ DialCallStatus }))).toBe(outcome);
+  });
+
+  test('there may have been no Dial, and two are a failed one', () => {
+    expect(parseDialled(voiceForm())).toBeNull();
+    expect(parseDialled(voiceForm({ DialCallStatus: '' }))).toBeNull();
+    expect(parseDialled({ ...voiceForm(), DialCallStatus: ['completed', 'busy'] })).toBe('failed');
+  });
+
+  test('the key is one key', () => {
+    for (const Digits of '0123456789*#') expect(parseKey(voiceForm({ Digits }))).toBe(Digits);
+    for (const Digits of ['', '12', 'hangup', ' 1', '1\n', '١', 'A', '1'.repeat(50_000)])
+      expect(parseKey(voiceForm({ Digits }))).toBeNull();
+    expect(parseKey({ ...voiceForm(), Digits: ['1', '1'] })).toBeNull();
+    expect(parseKey(voiceForm())).toBeNull();
   });
 });

@@ -88,7 +88,7 @@ describe('marks', () => {
   test('still out when the media ends are dropped before leg.closed', () => {
     leg.mark('a');
     leg.end('socket_lost', '1006');
-    leg.end('caller_hung_up', 'stop');
+    leg.end('carrier_stopped', 'stop');
     expect(journal).toEqual(['mark a', 'dropped a', { type: 'leg.closed', cause: 'socket_lost', detail: '1006' }]);
   });
 
@@ -161,10 +161,10 @@ describe('ending', () => {
   });
 
   test('reports nothing after leg.closed', () => {
-    leg.end('caller_hung_up', 'stop');
+    leg.end('carrier_stopped', 'stop');
     leg.report({ type: 'leg.digit_pressed', digit: '1' });
     leg.mark('a');
-    expect(journal).toEqual([{ type: 'leg.closed', cause: 'caller_hung_up', detail: 'stop' }]);
+    expect(journal).toEqual([{ type: 'leg.closed', cause: 'carrier_stopped', detail: 'stop' }]);
   });
 
   test('comes when Twilio stopped reading', () => {

@@ -35,7 +35,7 @@ describe('a stream', () => {
         chunk: { payload: JSON.parse(lines[2] as string).media.payload, bytes: 160 },
       },
       { type: 'leg.digit_pressed', digit: '1' },
-      { type: 'leg.closed', cause: 'caller_hung_up', detail: 'stop' },
+      { type: 'leg.closed', cause: 'carrier_stopped', detail: 'stop' },
     ]);
     expect((await peer.closed).code).toBe(1000);
     expect(edge.counted).toContain('in unknown_mark');
@@ -142,7 +142,7 @@ describe('the end of a stream', () => {
     peer.socket.close(1000);
     await peer.closed;
     await intake.event('leg.closed');
-    expect(intake.ofType('leg.closed')).toEqual([{ type: 'leg.closed', cause: 'caller_hung_up', detail: 'stop' }]);
+    expect(intake.ofType('leg.closed')).toEqual([{ type: 'leg.closed', cause: 'carrier_stopped', detail: 'stop' }]);
   });
 
   test('of one call by a bug does not end the process, and is reported', async () => {
@@ -334,7 +334,7 @@ describe('a socket that looks open', () => {
     }
     expect(intake.ofType('leg.closed')).toEqual([]);
     peer.send({ event: 'stop', streamSid: STREAM_SID });
-    expect(await intake.event('leg.closed')).toMatchObject({ cause: 'caller_hung_up' });
+    expect(await intake.event('leg.closed')).toMatchObject({ cause: 'carrier_stopped' });
     await peer.closed;
   });
 

@@ -1,7 +1,7 @@
 // What is passed on to another of our processes, and what never is: nothing unsigned, nothing that a peer has sent.
 import { expect, test } from 'vitest';
 import type { PassedRequest, Peers } from '../../../src/carrier/carrier.ts';
-import { CALL_SID, PUBLIC_URL, sign, startEdge, TOKEN, voiceForm } from './edge.ts';
+import { CALL_SID, PERSON_SID, PUBLIC_URL, sign, startEdge, TOKEN, voiceForm } from './edge.ts';
 
 const PATH = `/media/${TOKEN}`;
 
@@ -44,6 +44,33 @@ test.each([
   expect(Object.fromEntries(new URLSearchParams(request.body))).toEqual(form);
   expect(request.headers['x-twilio-signature']).toBe(sign(path, form));
   expect([intake.admitted, intake.asked, intake.statuses]).toEqual([[], [], []]);
+});
+
+test.each([
+  ['/voice/next', `?for=${CALL_SID}`, { Digits: '1' }, 'next', CALL_SID],
+  ['/voice/status', `?for=${CALL_SID}`, { CallStatus: 'completed' }, 'status', CALL_SID],
+  ['/voice/status', '', { ParentCallSid: CALL_SID, CallStatus: 'completed' }, 'status', CALL_SID],
+  // No question of ours is asked in the name of a leg that a Dial placed, and no call is let in for another.
+  ['/voice/next', '', { ParentCallSid: CALL_SID }, 'next', PERSON_SID],
+  ['/voice', `?for=${CALL_SID}`, { ParentCallSid: CALL_SID }, 'voice', PERSON_SID],
+])('%s%s of a person (%j) is answered by the process that has the caller', async (route, query, extra, what, owner) => {
+  const { peers, passed } = scriptedPeers();
+  const { post, intake } = await startEdge({ peers });
+  const path = route + query;
+  const form = voiceForm({ CallSid: PERSON_SID, ...extra });
+  expect(await (await post(path, form)).text()).toBe('<Elsewhere/>');
+  expect(passed).toMatchObject([{ what, carrierCallId: owner, request: { path } }]);
+  expect(passed[0]?.request.headers['x-twilio-signature']).toBe(sign(path, form));
+  expect([intake.persons, intake.statuses]).toEqual([[], []]);
+});
+
+test('a webhook for nobody that there can be is passed on to nobody', async () => {
+  const { peers, passed } = scriptedPeers();
+  const { post } = await startEdge({ peers });
+  const form = voiceForm({ CallSid: PERSON_SID });
+  expect((await post('/voice/next?for=x', form)).status).toBe(400);
+  expect((await post('/voice/status', voiceForm({ CallSid: PERSON_SID, ParentCallSid: 'x' }))).status).toBe(400);
+  expect(passed).toEqual([]);
 });
 
 test('what this process has to answer it answers', async () => {

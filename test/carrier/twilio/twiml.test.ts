@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { NextStep } from '../../../src/carrier/carrier.ts';
 import { escapeXml, loadTwiml } from '../../../src/carrier/twilio/twiml.ts';
 
 const FOLDER = new URL('../../../twiml/', import.meta.url);
@@ -14,6 +15,7 @@ const URLS = {
   stream: 'wss://voice.example.com/media/',
 };
 const twiml = loadTwiml(URLS);
+const PARENT = `CA${'0'.repeat(31)}1`;
 /** What every `<Stream>` has. */
 const STREAM = { url: `${URLS.stream}t`, statusCallback: URLS.status, statusCallbackMethod: 'POST' };
 
@@ -122,6 +124,71 @@ describe('answers', () => {
     });
     const to = 'sip:desk@pbx.example.com?X-Topic=a&X-From=b';
     expect(parse(twiml.next({ do: 'forward', to })).Dial.Sip).toBe(to);
+  });
+
+  test('transfers to a number or a SIP address, and asks what became of it', () => {
+    const told = {
+      statusCallback: URLS.status,
+      statusCallbackMethod: 'POST',
+      statusCallbackEvent: 'answered completed',
+    };
+    const dial = { action: URLS.next, method: 'POST', answerOnBridge: 'true', timeout: '20' };
+    expect(parse(twiml.next({ do: 'transfer', to: '+15005550009', ringSeconds: 19.5 }))).toEqual({
+      Dial: { ...dial, Number: { ...told, '#text': '+15005550009' } },
+      Hangup: '',
+    });
+    const to = 'sip:desk@pbx.example.com?X-Topic=a&X-From=b';
+    expect(parse(twiml.next({ do: 'transfer', to, ringSeconds: 20 }))).toEqual({
+      Dial: { ...dial, Sip: { ...told, '#text': to } },
+      Hangup: '',
+    });
+  });
+
+  test.each([
+    [0, '1'],
+    [Number.MAX_SAFE_INTEGER, '600'],
+  ])('a phone that is to ring for %d seconds rings for %s', (ringSeconds, timeout) => {
+    expect(parse(twiml.next({ do: 'transfer', to: '+15005550009', ringSeconds })).Dial.timeout).toBe(timeout);
+  });
+
+  test('puts caller and person into one room that ends with either of them', () => {
+    const room = { startConferenceOnEnter: 'true', endConferenceOnExit: 'true', beep: 'false', '#text': 'r-1' };
+    expect(parse(twiml.next({ do: 'conference', room: 'r-1' }))).toEqual({
+      Dial: { action: URLS.next, method: 'POST', Conference: room },
+      Hangup: '',
+    });
+    // Nothing is asked about a person who has left.
+    expect(parse(twiml.next({ do: 'join', room: 'r-1' }, PARENT))).toEqual({ Dial: { Conference: room }, Hangup: '' });
+  });
+
+  test('asks a person twice whether they take the call, in the name of the caller', () => {
+    const ask = {
+      ...{ action: `${URLS.next}?for=${PARENT}`, method: 'POST', input: 'dtmf', numDigits: '1', timeout: '6' },
+      ...{ finishOnKey: '', Say: ['Ann & Bob: <urgent>', 'Press 1 to take the call, or 2 to decline.'] },
+    };
+    expect(parse(twiml.next({ do: 'ask_to_take', say: 'Ann & Bob: <urgent>' }, PARENT))).toEqual({
+      Gather: [ask, ask],
+      Hangup: '',
+    });
+    expect(twiml.next({ do: 'ask_to_take', say: '"'.repeat(100_000) }, PARENT).length).toBeLessThan(60_000);
+  });
+
+  test('lets nothing that comes from a call write a verb, an attribute or another query', () => {
+    const text = `</Say></Gather><Dial>+19005550000</Dial>" x="{nextUrl}`;
+    const steps: NextStep[] = [
+      { do: 'transfer', to: text, ringSeconds: 20 },
+      { do: 'transfer', to: `sip:${text}`, ringSeconds: 20 },
+      { do: 'conference', room: text },
+      { do: 'join', room: text },
+      { do: 'ask_to_take', say: text },
+    ];
+    for (const step of steps) {
+      const verbs = parse(twiml.next(step, '"&x=1#'));
+      expect(Object.keys(verbs).filter((verb) => !['Dial', 'Gather', 'Hangup'].includes(verb))).toEqual([]);
+      expect(JSON.stringify(verbs)).toContain(JSON.stringify(text).slice(1, -1));
+      for (const { action } of [verbs.Dial ?? verbs.Gather].flat())
+        expect([undefined, `${URLS.next}?for=%22%26x%3D1%23`]).toContain(action);
+    }
   });
 
   test('says a sentence and hangs up', () => {

@@ -3,7 +3,18 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, test } from 'vitest';
-import { ACCOUNT_SID, CALL_SID, type Edge, PUBLIC_URL, sign, STREAM_SID, startEdge, TOKEN, voiceForm } from './edge.ts';
+import {
+  ACCOUNT_SID,
+  CALL_SID,
+  type Edge,
+  PERSON_SID,
+  PUBLIC_URL,
+  sign,
+  STREAM_SID,
+  startEdge,
+  TOKEN,
+  voiceForm,
+} from './edge.ts';
 
 const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '', parseTagValue: false });
 
@@ -203,17 +214,36 @@ describe('POST /voice/next', () => {
     });
   });
 
-  test('after a Dial nothing follows a conversation, and a message may be left where nobody answered', async () => {
+  test.each([
+    ['completed', 'answered'],
+    ['answered', 'answered'],
+    ['busy', 'busy'],
+    ['no-answer', 'no_answer'],
+    ['failed', 'failed'],
+    ['canceled', 'canceled'],
+    ['rejected by the moon', 'failed'],
+  ])('after a Dial that ended as %s says so, and does what follows', async (DialCallStatus, outcome) => {
     const { post, intake } = await startEdge();
-    const otherwise = { do: 'voicemail', say: 'Leave a message.', maxSeconds: 30 } as const;
-    intake.following = { do: 'forward', to: '+15005550009', otherwise };
-    const after = async (status: string) =>
-      (await twimlOf(await post('/voice/next', voiceForm({ DialCallStatus: status })))).twiml;
-    expect(await after('completed')).toEqual({ Hangup: '' });
-    for (const status of ['busy', 'no-answer', 'failed'])
-      expect(await after(status)).toMatchObject({ Say: 'Leave a message.', Record: {} });
-    intake.following = { do: 'forward', to: '+15005550009' };
-    expect(await after('busy')).toEqual({ Hangup: '' });
+    intake.afterDial = { do: 'reconnect', token: 'back', facts: {} };
+    const form = voiceForm({
+      DialCallStatus,
+      DialCallSid: PERSON_SID,
+      DialCallDuration: '12',
+      CallStatus: 'in-progress',
+    });
+    const { twiml } = await twimlOf(await post('/voice/next', form));
+    expect(twiml.Connect.Stream.url).toBe('wss://voice.example.com/media/back');
+    expect(intake.dials).toEqual([{ carrierCallId: CALL_SID, outcome }]);
+    expect([intake.asked, intake.persons]).toEqual([[], []]);
+  });
+
+  test('after a Dial in which the caller hung up keeps what became of it, and ends the call', async () => {
+    const { post, intake } = await startEdge();
+    intake.afterDial = { do: 'reconnect', token: 'back', facts: {} };
+    const form = voiceForm({ DialCallStatus: 'no-answer', CallStatus: 'completed' });
+    expect((await twimlOf(await post('/voice/next', form))).twiml).toEqual({ Hangup: '' });
+    expect(intake.dials).toEqual([{ carrierCallId: CALL_SID, outcome: 'no_answer' }]);
+    expect(intake.over).toEqual([CALL_SID]);
   });
 
   test('keeps where a message lies, and then ends the call instead of taking another', async () => {
@@ -239,6 +269,117 @@ describe('POST /voice/next', () => {
       expect(intake.messages).toEqual([]);
     },
   );
+});
+
+describe('POST /voice/next of a person whom we called', () => {
+  const PATH = `/voice/next?for=${CALL_SID}`;
+  const personForm = (extra: Record<string, string> = {}) =>
+    voiceForm({ CallSid: PERSON_SID, Direction: 'outbound-api', CallStatus: 'in-progress', ...extra });
+
+  test('asks them, and then does what their key says', async () => {
+    const { post, intake, logged } = await startEdge();
+    intake.toPerson = { do: 'ask_to_take', say: 'A caller about an invoice.' };
+    const { Gather } = (await twimlOf(await post(PATH, personForm({ AnsweredBy: 'unknown' })))).twiml;
+    expect(Gather).toHaveLength(2);
+    // The key comes back in the caller's name too.
+    expect(Gather[0].action).toBe(`${PUBLIC_URL}${PATH}`);
+    intake.toPerson = { do: 'join', room: 'room-1' };
+    const { Dial } = (await twimlOf(await post(PATH, personForm({ Digits: '1' })))).twiml;
+    expect(Dial.Conference['#text']).toBe('room-1');
+    expect(intake.persons).toEqual([
+      { carrierCallId: PERSON_SID, key: null },
+      { carrierCallId: PERSON_SID, key: '1' },
+    ]);
+    expect([intake.asked, intake.dials, intake.admitted, logged]).toEqual([[], [], [], []]);
+  });
+
+  test('ends a call that is not ours', async () => {
+    const { post, intake } = await startEdge();
+    expect(await twimlOf(await post(PATH, personForm()))).toEqual({ status: 200, twiml: { Hangup: '' } });
+    expect(intake.persons).toHaveLength(1);
+  });
+
+  test.each([{ CallStatus: 'completed', Digits: '1' }, { DialCallStatus: 'answered' }])(
+    'asks nothing about one who has gone (%j)',
+    async (extra) => {
+      const { post, intake } = await startEdge();
+      intake.toPerson = { do: 'join', room: 'room-1' };
+      expect((await twimlOf(await post(PATH, personForm(extra)))).twiml).toEqual({ Hangup: '' });
+      expect([intake.persons, intake.dials, intake.asked]).toEqual([[], [], []]);
+    },
+  );
+
+  test('is refused unsigned, and signed for another caller or for none', async () => {
+    const { post, intake, logged } = await startEdge();
+    intake.toPerson = { do: 'join', room: 'room-1' };
+    const form = personForm({ Digits: '1' });
+    const other = `/voice/next?for=CA${'f'.repeat(32)}`;
+    for (const signed of [null, sign('/voice/next', form), sign(other, form), sign(PATH, personForm())]) {
+      const headers: Record<string, string> = signed === null ? {} : { 'x-twilio-signature': signed };
+      expect(await twimlOf(await post(PATH, form, headers))).toEqual({ status: 403, twiml: REFUSED });
+    }
+    expect(intake.persons).toEqual([]);
+    expect(logged.join()).not.toMatch(/"1"|Digits|CA0/);
+  });
+
+  test.each([
+    ...['', 'x', PERSON_SID, `${CALL_SID}%0A`, `${CALL_SID}&for=${CALL_SID}`, '%00', 'x'.repeat(8_000)],
+    ...['../../voice', '%3Cx%3E', '%E0%A4%A'],
+  ])('is refused for the caller %j, though signed', async (given) => {
+    const { post, intake, logged } = await startEdge();
+    for (const route of ['/voice/next', '/voice/status']) {
+      const { status } = await twimlOf(await post(`${route}?for=${given}`, personForm({ Digits: '1' })));
+      expect(status).toBe(400);
+    }
+    expect([intake.persons, intake.asked, intake.statuses]).toEqual([[], [], []]);
+    // Why, and no more.
+    expect(logged.join()).not.toContain(PERSON_SID);
+  });
+
+  test('with digits of 1 MB is refused without being read', async () => {
+    const edge = await startEdge();
+    expect((await postBytes(edge, `Digits=${'1'.repeat(1_000_000)}`, true)).status).toBe(413);
+    const { post, intake } = edge;
+    intake.toPerson = { do: 'hang_up' };
+    await post(PATH, personForm({ Digits: '1'.repeat(50_000) }));
+    expect(intake.persons).toEqual([{ carrierCallId: PERSON_SID, key: null }]);
+  });
+
+  test('says the same again when it is replayed: what it does is decided by the call', async () => {
+    const { post, intake } = await startEdge();
+    intake.toPerson = { do: 'join', room: 'room-1' };
+    const [first, second] = await Promise.all([
+      post(PATH, personForm({ Digits: '1' })),
+      post(PATH, personForm({ Digits: '1' })),
+    ]);
+    expect(await first.text()).toBe(await second.text());
+    expect(intake.persons).toHaveLength(2);
+  });
+
+  test('a caller’s own question is none of a person’s, wherever the call came from', async () => {
+    const { post, intake } = await startEdge();
+    await post('/voice/next', voiceForm({ Direction: 'outbound-api', Digits: '1' }));
+    expect([intake.asked, intake.persons]).toEqual([[CALL_SID], []]);
+  });
+});
+
+describe('POST /voice/status of a person’s leg', () => {
+  test('says whose it is, whether a Dial or we placed it, before and after that call’s end', async () => {
+    const { post, intake } = await startEdge();
+    const dialled = { CallSid: PERSON_SID, ParentCallSid: CALL_SID, Direction: 'outbound-dial' };
+    await post('/voice/status', voiceForm({ ...dialled, CallStatus: 'in-progress', SequenceNumber: '2' }));
+    await post('/voice/status', voiceForm({ CallStatus: 'completed' }));
+    await post('/voice/status', voiceForm({ ...dialled, CallStatus: 'completed', SequenceNumber: '3' }));
+    const placed = voiceForm({ CallSid: PERSON_SID, Direction: 'outbound-api', CallStatus: 'busy' });
+    expect((await post(`/voice/status?for=${CALL_SID}`, placed)).status).toBe(204);
+    expect(intake.statuses).toMatchObject([
+      { carrierCallId: PERSON_SID, parentCallId: CALL_SID, answered: true, final: false },
+      { carrierCallId: CALL_SID, final: true },
+      { carrierCallId: PERSON_SID, parentCallId: CALL_SID, final: true },
+      { carrierCallId: PERSON_SID, parentCallId: CALL_SID, final: true, status: 'busy' },
+    ]);
+    expect(intake.statuses[1]).not.toHaveProperty('parentCallId');
+  });
 });
 
 describe('POST /voice/status', () => {

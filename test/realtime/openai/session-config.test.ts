@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Agent, AgentModel, TurnTaking } from '../../../src/agent/agent.ts';
 import { capabilitiesFor, dialogueConfig, sessionUpdate } from '../../../src/realtime/openai/session-config.ts';
 import { expectClientMessage } from './client-schema.ts';
+import { ONLY_TALKS } from '../../support/no-errands.ts';
 import { KEPT_FOR_EVER, NO_BUDGET, OPEN_ADMISSION } from '../../support/open-admission.ts';
 
 const MODEL: AgentModel = {
@@ -30,6 +31,7 @@ function agent(
   more: Partial<Agent> = {},
 ): Agent {
   return {
+    ...ONLY_TALKS,
     name: 'front-desk',
     file: 'front-desk.yaml',
     hash: '0'.repeat(64),

@@ -1,5 +1,5 @@
 // Tools of the sample agent. The clinic and its account are made up; a real tool would ask a business system here.
-import { defineTool } from '../src/tools/tool.ts';
+import { defineTool } from '../../src/tools/tool.ts';
 
 /** Sample data: what the clinic's billing system would know, by account number. */
 const ACCOUNTS: ReadonlyMap<string, { balance_usd: number; due: string }> = new Map([

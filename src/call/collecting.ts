@@ -1,0 +1,109 @@
+// Digits that the agent asks the caller to key in. Those of a sensitive field are counted here and known to the shell
+// alone: the model, every log, tape and recording get silence until the last tone has faded. Pure.
+import { cause, change, changeTurn, type Draft } from './draft.ts';
+import * as ledger from './playback.ts';
+import type { KeypadField } from './policy.ts';
+import { stopSpeaking } from './speaking.ts';
+import type { Collecting, LiveState } from './state.ts';
+import { settleTool } from './tool-outcome.ts';
+
+/** A key may be held: its tone is hidden for so long after it was reported. */
+const TONE_MS = 1_500;
+/** Begins the input anew, unless it ends it. */
+const AGAIN_KEY = '*';
+
+/** The model asks for a field of the agent file. */
+export function beginCollecting(d: Draft, toolCall: string, { field }: Record<string, unknown>): void {
+  const { fields } = d.state.policy.errands;
+  const known = typeof field === 'string' && Object.hasOwn(fields, field) ? fields[field] : undefined;
+  if (typeof field !== 'string' || known === undefined)
+    return settleTool(d, toolCall, `Not done: field must be one of ${Object.keys(fields).join(', ')}.`);
+  if (d.state.collecting !== null) return settleTool(d, toolCall, 'Not done: digits are being keyed in already.', true);
+  change(d, {
+    collecting: { toolCall, field, count: 0, digits: '', sinceMs: d.atMs, lastKeyMs: null },
+    tools: { ...d.state.tools, [toolCall]: 'asking' },
+  });
+  // What was keyed in before was not meant for it.
+  changeTurn(d, { keys: '' });
+  cause(d, { do: 'digits.collect', field, endKey: known.endKey, max: known.max });
+}
+
+/** Whether audio and keys of the caller are hidden from everybody. */
+export const isHidden = ({ collecting, hiddenUntilMs, policy }: LiveState, atMs: number): boolean =>
+  (collecting !== null && policy.errands.fields[collecting.field]?.sensitive === true) || atMs < hiddenUntilMs;
+
+/** A key while digits are collected, or while the tone of the last one still sounds; false: it is for somebody else. */
+export function takeKey(d: Draft, key: string): boolean {
+  const { collecting, policy } = d.state;
+  if (collecting === null) {
+    if (d.atMs >= d.state.hiddenUntilMs) return false;
+    change(d, { hiddenUntilMs: d.atMs + TONE_MS });
+    cause(d, { do: 'note.ignored', what: 'key_too_many' });
+    return true;
+  }
+  const field = policy.errands.fields[collecting.field] as KeypadField;
+  if (ledger.currentTrack(d.state.playback, d.atMs)?.protected !== true) stopSpeaking(d, 'our_decision');
+  changeTurn(d, { lastActivityMs: d.atMs, prompts: 0 });
+  if (key === field.endKey) {
+    finish(d, { ...collecting, lastKeyMs: d.atMs }, field);
+    return true;
+  }
+  const next: Collecting =
+    key === AGAIN_KEY
+      ? { ...collecting, count: 0, digits: '', lastKeyMs: d.atMs }
+      : {
+          ...collecting,
+          count: collecting.count + 1,
+          digits: field.sensitive ? '' : collecting.digits + key,
+          lastKeyMs: d.atMs,
+        };
+  change(d, { collecting: next });
+  if (next.count >= field.max) finish(d, next, field);
+  return true;
+}
+
+/** No further key came. */
+export function collectingOver(d: Draft): void {
+  const { collecting, policy } = d.state;
+  if (collecting !== null) finish(d, collecting, policy.errands.fields[collecting.field] as KeypadField);
+}
+
+/** When the input is over for want of a key: the time counts from when the caller could begin. */
+export function collectingDueMs({ collecting, policy, playback }: LiveState): number | null {
+  if (collecting === null) return null;
+  const { timeoutMs } = policy.errands.fields[collecting.field] as KeypadField;
+  return (collecting.lastKeyMs ?? Math.max(collecting.sinceMs, playback.queueEndsAtMs)) + timeoutMs;
+}
+
+/** The call ends, or leaves for a farewell: what was keyed in is forgotten. */
+export function dropCollecting(d: Draft): void {
+  const { collecting } = d.state;
+  if (collecting === null) return;
+  hide(d);
+  change(d, { collecting: null });
+  cause(d, { do: 'digits.done', field: collecting.field, keep: false });
+  settleTool(d, collecting.toolCall, 'Not done: the call went on without it.', true);
+}
+
+function finish(d: Draft, { toolCall, field, count, digits }: Collecting, { min, sensitive }: KeypadField): void {
+  hide(d);
+  change(d, { collecting: null });
+  const whole = count >= min;
+  cause(d, { do: 'digits.done', field, keep: whole });
+  settleTool(d, toolCall, outputOf(field, count, whole, min, sensitive ? null : digits));
+}
+
+function hide(d: Draft): void {
+  const { collecting, policy } = d.state;
+  if (collecting !== null && policy.errands.fields[collecting.field]?.sensitive === true)
+    change(d, { hiddenUntilMs: d.atMs + TONE_MS });
+}
+
+function outputOf(field: string, count: number, whole: boolean, min: number, digits: string | null): string {
+  const some = `${count} digit${count === 1 ? '' : 's'}`;
+  if (count === 0) return 'The caller keyed in nothing. Ask whether they need help with it.';
+  if (!whole) return `The caller keyed in ${some}; at least ${min} are needed. Ask them to try again.`;
+  const pass = `Where a tool asks for it, pass "digits:${field}".`;
+  if (digits === null) return `The caller keyed in ${some}. You cannot see them. ${pass}`;
+  return `The caller keyed in ${digits.split('').join(' ')}. ${pass}`;
+}
