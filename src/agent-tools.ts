@@ -3,7 +3,9 @@
 import type { Agent } from './agent/agent.ts';
 import type { CarrierControl } from './carrier/carrier.ts';
 import type { Clock } from './clock.ts';
+import { TrunklineError } from './errors.ts';
 import type { Logger } from './log.ts';
+import { toolSetFaults } from './tools/declaration.ts';
 import { type OpenedSources, openToolSources } from './tools/open-sources.ts';
 import { createToolRunner, type ToolWatch } from './tools/runner.ts';
 import { smsTool } from './tools/sms.ts';
@@ -56,6 +58,10 @@ export async function openAgentTools(options: AgentToolsOptions): Promise<AgentT
       };
       equip();
       opened.changed(equip);
+      // What is still on its way may be what the others need.
+      const faults = opened.waiting.length > 0 ? [] : toolSetFaults((equipment.get(agent.name) as Equipment).agent.tools);
+      if (faults.length > 0)
+        throw new TrunklineError('TRK_CONFIG', [`The tools of ${agent.name}:`, ...faults.map((one) => `  ${one}`)].join('\n'));
     }
   } catch (error) {
     await close();

@@ -91,7 +91,7 @@ export const ignored = words(`
 `);
 
 /** How tool calls end (`ToolStatus`). */
-export const toolStatuses = words('ok unconfirmed failed timed_out invalid unknown refused unavailable');
+export const toolStatuses = words('ok unconfirmed failed timed_out invalid unknown refused unavailable aborted');
 
 /** How far a hand-over to a person got (`note.transfer`). */
 export const transferStages = words('begun taken missed revoked');

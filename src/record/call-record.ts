@@ -3,6 +3,7 @@
 //
 // Times inside a call (`…AtMs`) are whole milliseconds since its media started, negative before that; where the media
 // never started, since its admission.
+import type { ErrandRecord } from './errand-log.ts';
 import type { NextStep, Party } from '../carrier/carrier.ts';
 import type { SettledUtterance } from '../call/effect.ts';
 import type { Termination } from '../call/termination.ts';
@@ -82,7 +83,7 @@ export interface Trouble {
   why: string;
 }
 
-export interface CallRecord {
+export interface CallRecord extends ErrandRecord {
   v: 1;
   callId: string;
   carrier: string;

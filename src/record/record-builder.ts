@@ -15,6 +15,7 @@ import { CallTroubles } from './call-troubles.ts';
 import { callEnded, callStarted, type FactKeeper } from './kept-facts.ts';
 import { judge } from './quality.ts';
 import { QualityTracker } from './quality-tracker.ts';
+import { ErrandLog } from './errand-log.ts';
 import { ToolLog } from './tool-log.ts';
 import { TurnLog } from './turn-log.ts';
 
@@ -30,7 +31,8 @@ export class RecordBuilder {
   readonly #facts: CallFacts;
   readonly #keeper: FactKeeper | null;
   readonly #turns: TurnLog;
-  readonly #tools = new ToolLog();
+  readonly #tools: ToolLog;
+  readonly #errands = new ErrandLog();
   readonly #bill: CallBill;
   readonly #troubles: CallTroubles;
   readonly #latency: LatencyTracker;
@@ -49,6 +51,7 @@ export class RecordBuilder {
     const { callId } = facts.opening;
     this.#facts = facts;
     this.#keeper = keeper;
+    this.#tools = new ToolLog(facts.shownArguments);
     this.#turns = new TurnLog((utterance) => clipText(facts, utterance));
     const charged = (line: LedgerLine): void => {
       ledger.charged?.(line);
@@ -128,6 +131,7 @@ export class RecordBuilder {
       ...this.#turns.turns(zeroMs),
       ...this.#turns.stops(zeroMs),
       ...this.#tools.tools(zeroMs),
+      ...this.#errands.errands(zeroMs),
       ...this.#troubles.troubles(zeroMs),
       keysPressed: this.#keysPressed,
       cost: this.#bill.cost(),
@@ -177,6 +181,7 @@ export class RecordBuilder {
   #caused(effect: CallEffect, event: CallEvent): void {
     this.#turns.caused(effect, event.atMs);
     this.#tools.caused(effect, event);
+    this.#errands.caused(effect, event.atMs);
     this.#bill.caused(effect, event);
     this.#noted(effect);
     if (effect.do === 'leg.close') this.#next = effect.next;

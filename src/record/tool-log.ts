@@ -11,7 +11,13 @@ export class ToolLog {
   readonly #tools = new Map<string, ToolRecord>();
   /** Tools that are not as they were taken last. */
   readonly #changed = new Set<string>();
+  readonly #shown: (name: string, text: string) => string;
   #dropped = 0;
+
+  /** @param shown the arguments of a tool as they may be kept; default: as they are */
+  constructor(shown: (name: string, text: string) => string = (_name, text) => text) {
+    this.#shown = shown;
+  }
 
   happened(event: CallEvent): void {
     if (event.type === 'tool.called') this.#called(event);
@@ -20,8 +26,10 @@ export class ToolLog {
 
   caused(effect: CallEffect, event: CallEvent): void {
     if (effect.do === 'session.settle_tool') {
-      // Answered in the step of its call: by the call itself.
-      if (event.type === 'tool.called') this.#end(effect.toolCall, 'built_in', 0, effect.output);
+      // Answered by the call itself, at once or when the caller or a person has done their part.
+      const tool = this.#tools.get(effect.toolCall);
+      if (tool && event.type !== 'tool.settled')
+        this.#end(effect.toolCall, 'built_in', since(tool, event.atMs), effect.output);
     } else if (effect.do === 'tool.abort') {
       const tool = this.#tools.get(effect.toolCall);
       if (tool) this.#set({ ...tool, status: 'aborted', durationMs: since(tool, event.atMs) });
@@ -60,7 +68,7 @@ export class ToolLog {
       atMs: event.atMs,
       status: 'unsettled',
       durationMs: null,
-      arguments: kept(event.arguments),
+      arguments: kept(this.#shown(event.name, event.arguments)),
       output: null,
     });
   }
@@ -72,7 +80,9 @@ export class ToolLog {
 
   #end(toolCall: string, status: string, durationMs: number, output: string): void {
     const tool = this.#tools.get(toolCall);
-    if (tool?.status !== 'unsettled') return;
+    // One that changes something goes on after the hang-up: what became of it counts.
+    const goesOn = tool?.status === 'aborted' && status !== 'aborted';
+    if (tool === undefined || (tool.status !== 'unsettled' && !goesOn)) return;
     this.#set({ ...tool, status, durationMs, output: kept(output) });
   }
 

@@ -57,7 +57,7 @@ class TapeRecorder implements Onlooker {
     this.#flushAtChars = options.flushAtChars ?? 64 * 1024;
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
     this.#incomplete = options.incomplete ?? (() => {});
-    this.#printer = new TapePrinter(call.opening);
+    this.#printer = new TapePrinter(call.opening, call.shownArguments ?? null);
     this.#file = new CallFile({
       dataDir,
       callId,

@@ -100,9 +100,13 @@ export class TapePrinter {
   #modelRef = 0;
   #held: { atMs: number; event: AudioEvent } | null = null;
 
-  constructor(opening: CallOpening) {
+  readonly #shown: ((name: string, text: string) => string) | null;
+
+  /** @param shown the arguments of a tool as they may be kept; default: as they are */
+  constructor(opening: CallOpening, shown: ((name: string, text: string) => string) | null = null) {
     this.#baseMs = opening.atMs;
     this.#on = opening.on;
+    this.#shown = shown;
   }
 
   input(atMs: number, input: FeedInput): string {
@@ -132,7 +136,7 @@ export class TapePrinter {
   }
 
   sent(atMs: number, message: unknown): string {
-    return `${this.#release()}{${this.#time(atMs)},"sent":${JSON.stringify(message)}}\n`;
+    return `${this.#release()}{${this.#time(atMs)},"sent":${this.#kept(JSON.stringify(message))}}\n`;
   }
 
   stopped(atMs: number, why: string): string {
@@ -161,7 +165,7 @@ export class TapePrinter {
   #effect(effect: CallEffect): string {
     const { on, ...rest } = effect;
     const plain = 'chunk' in rest ? { ...rest, chunk: this.#reference(rest.chunk) } : rest;
-    return JSON.stringify(sameOrigin(on, this.#on) ? plain : { ...plain, on });
+    return this.#kept(JSON.stringify(sameOrigin(on, this.#on) ? plain : { ...plain, on }));
   }
 
   #reference(chunk: { bytes: number }): AudioReference {
@@ -171,14 +175,32 @@ export class TapePrinter {
 
   /** A session's input is its adapter's own: whatever in it looks like audio becomes a reference. */
   #json(input: unknown): string {
-    return JSON.stringify(
-      mapChunks(input, isChunk, (chunk) => {
-        this.#modelChunk = chunk;
-        this.#modelRef = this.#modelBytes;
-        this.#modelBytes += chunk.bytes;
-        return { bytes: chunk.bytes, ref: this.#modelRef };
-      }),
+    return this.#kept(
+      JSON.stringify(
+        mapChunks(input, isChunk, (chunk) => {
+          this.#modelChunk = chunk;
+          this.#modelRef = this.#modelBytes;
+          this.#modelBytes += chunk.bytes;
+          return { bytes: chunk.bytes, ref: this.#modelRef };
+        }),
+      ),
     );
+  }
+
+  /**
+   * What tools were asked for, wherever it stands, with secret and personal values as markers: equal ones stay equal, so that
+   * a replay decides the same. Almost no line holds any.
+   */
+  #kept(text: string): string {
+    const shown = this.#shown;
+    if (shown === null || !text.includes('"arguments":"')) return text;
+    return JSON.stringify(JSON.parse(text), (_key, value: unknown) => {
+      if (typeof value !== 'object' || value === null || !('arguments' in value) || !('name' in value)) return value;
+      const { name, arguments: given } = value;
+      return typeof name === 'string' && typeof given === 'string'
+        ? { ...value, arguments: shown(name, given) }
+        : value;
+    });
   }
 
   #time(atMs: number): string {

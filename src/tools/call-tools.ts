@@ -257,7 +257,7 @@ export function createCallTools({ clock, random, entries, tried }: Workshop, cal
   const isSpent = ({ tool: { name }, policy }: Entry): boolean =>
     policy.perCall !== null && (spent.get(name) ?? 0) >= policy.perCall * SUCCESS;
 
-  const spentOut = ({ tool: { name }, policy }: Entry): ToolOutcome =>
+  const spentOut = ({ tool: { name } }: Entry): ToolOutcome =>
     told('refused', `${name} was not run: it may not be used any more in this call.`);
 
   function spend(name: string, tenths: number): void {
@@ -279,9 +279,9 @@ export function createCallTools({ clock, random, entries, tried }: Workshop, cal
         return told('timed_out', (policy.onFailure ?? late) + doubt, tries);
       }
       case 'stopped':
-        return told('failed', `The call ended before ${name} answered.`, tries);
+        return told('aborted', `The call ended before ${name} answered.`, tries);
       case 'call_over':
-        return told('failed', `${name} was not run: the call has ended.`);
+        return told('aborted', `${name} was not run: the call has ended.`);
       case 'crowded':
         return told('unavailable', `${name} was not run: too many others are using it. Try once more later.${instead}`);
       case 'circuit_open':

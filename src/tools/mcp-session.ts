@@ -33,8 +33,17 @@ const MAX_RECONNECT_MS = 60_000;
 /** The service checks its own answers; to compile a foreign schema is only a risk. */
 const TAKES_ALL = { getValidator: () => (data: unknown) => ({ valid: true, data, errorMessage: undefined }) as never };
 
-/** The signal of the call that a request belongs to: the transport itself leaves the request open when its call is given up. */
-const underway = new AsyncLocalStorage<AbortSignal>();
+/**
+ * The call that a request belongs to: the transport itself leaves the request open when its call is given up, and the call
+ * when its answer broke off (client 2.4.0).
+ */
+interface Underway {
+  signal: AbortSignal;
+  brokeOff: () => void;
+}
+const underway = new AsyncLocalStorage<Underway>();
+/** What has arrived is parsed within milliseconds of the stream's end. */
+const PARSE_MS = 100;
 
 /**
  * @param troubled called when the session may be lost: something that was not asked for failed
@@ -81,7 +90,7 @@ export async function openMcpSession(
   return {
     list: async () => (await client.listTools(undefined, { timeout: CONNECT_MS, cacheMode: 'bypass' })).tools,
     call: (name, args, signal) =>
-      alone(signal, () => client.callTool({ name, arguments: args }, { timeout: CALL_MS, signal })),
+      following(clock, signal, (own) => client.callTool({ name, arguments: args }, { timeout: CALL_MS, signal: own })),
     async close(politely = false) {
       client.onerror = () => {};
       if (politely) await within(clock, GOODBYE_MS, transport.terminateSession());
@@ -102,12 +111,20 @@ async function within(clock: Clock, ms: number, work: Promise<void>): Promise<vo
   });
 }
 
-/** Runs one call so that its request ends with it. */
-async function alone<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+/** Runs one call so that its request ends with it, and it with its request. */
+async function following<T>(clock: Clock, signal: AbortSignal, call: (own: AbortSignal) => Promise<T>): Promise<T> {
   const over = new AbortController();
+  const own = AbortSignal.any([signal, over.signal]);
+  let cancel = (): void => {};
   try {
-    return await underway.run(AbortSignal.any([signal, over.signal]), call);
+    return await new Promise<T>((resolve, reject) => {
+      const brokeOff = () => {
+        cancel = clock.at(clock.nowMs() + PARSE_MS, () => reject(new Error('the answer broke off')));
+      };
+      underway.run({ signal: own, brokeOff }, () => call(own)).then(resolve, reject);
+    });
   } finally {
+    cancel();
     over.abort();
   }
 }
@@ -117,8 +134,8 @@ async function outboundFetch(client: OutboundClient, url: string | URL, init: Re
   const method = init.method ?? 'GET';
   const body = typeof init.body === 'string' ? init.body : null;
   // Only the call itself: the notice that it is cancelled goes out after its signal.
-  const own = body?.includes('"method":"tools/call"') ? undefined as AbortSignal | undefined : undefined;
-  const signals = [init.signal, own].filter((signal) => signal !== null && signal !== undefined);
+  const own = body?.includes('"method":"tools/call"') ? underway.getStore() : undefined;
+  const signals = [init.signal, own?.signal].filter((signal) => signal !== null && signal !== undefined);
   const reply = await client.send({
     method,
     url: new URL(url),
@@ -136,18 +153,27 @@ async function outboundFetch(client: OutboundClient, url: string | URL, init: Re
     return new Response(null, { status: reply.status, headers });
   }
   const events = /^text\/event-stream/i.test(headers.get('content-type') ?? '');
-  const bytes = Readable.from(bounded(reply.body, events));
+  const bytes = Readable.from(bounded(reply.body, events, () => own?.brokeOff()));
   return new Response(Readable.toWeb(bytes) as ReadableStream, { status: reply.status, headers });
 }
 
-/** The bytes, until a message is longer than any may be. Events of a stream end with an empty line. */
-async function* bounded(body: Readable, events: boolean): AsyncGenerator<Buffer> {
+/**
+ * The bytes, until a message is longer than any may be. Events of a stream end with an empty line.
+ * @param ended called when there is no more; not for a stream whose events have ids, which goes on in another one
+ */
+async function* bounded(body: Readable, events: boolean, ended: () => void): AsyncGenerator<Buffer> {
   let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_MESSAGE_BYTES) throw new Error('message too large');
-    const end = events ? Math.max(chunk.lastIndexOf('\n\n'), chunk.lastIndexOf('\r\n\r\n')) : -1;
-    if (end >= 0) bytes = chunk.length - end;
-    yield chunk;
+  let resumable = false;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_MESSAGE_BYTES) throw new Error('message too large');
+      const end = events ? Math.max(chunk.lastIndexOf('\n\n'), chunk.lastIndexOf('\r\n\r\n')) : -1;
+      if (end >= 0) bytes = chunk.length - end;
+      resumable ||= events && /(?:^|\n)id:/.test(chunk.toString('latin1'));
+      yield chunk;
+    }
+  } finally {
+    if (!resumable) ended();
   }
 }

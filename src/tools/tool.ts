@@ -77,15 +77,22 @@ export class ToolFailure extends Error {
   override name = 'ToolFailure';
   /** The same may succeed a moment later (no answer, 429, 5xx). */
   readonly passing: boolean;
-  constructor(message: string, { passing = false }: { passing?: boolean } = {}) {
+  /** Nothing was done, for sure (refused, 429, no connection): what writes may be tried again. Default: unless `passing`. */
+  readonly nothingDone: boolean;
+  constructor(
+    message: string,
+    { passing = false, nothingDone = !passing }: { passing?: boolean; nothingDone?: boolean } = {},
+  ) {
     super(message);
     this.passing = passing;
+    this.nothingDone = nothingDone;
   }
 }
 
 /**
- * How a tool call ended. `unconfirmed`: it cannot be undone, would run, and nobody has agreed to it yet. `refused`: a rule of ours said no (not allowed now, once too often, no consent). `unavailable`: it was
- * not tried: too many run, or its service has failed too often of late.
+ * How a tool call ended. `unconfirmed`: it cannot be undone, would run, and nobody has agreed to it yet. `refused`: a rule of
+ * ours said no (not allowed now, once too often). `unavailable`: it was not tried: too many run, or its service has failed too
+ * often of late. `aborted`: the call ended before it ran, or, where it only reads, before it answered.
  */
 export type ToolStatus =
   | 'ok'
@@ -95,7 +102,8 @@ export type ToolStatus =
   | 'invalid'
   | 'unknown'
   | 'refused'
-  | 'unavailable';
+  | 'unavailable'
+  | 'aborted';
 
 /** What became of a tool call. `output` is the text for the model. */
 export interface ToolOutcome {

@@ -89,7 +89,8 @@ async function loop(run: Run, signal: AbortSignal, interrupted: Interrupted, dea
     tries += 1;
     const ended = await trying;
     // What an earlier try may have done a later refusal does not undo.
-    last = last && ended.end === 'declined' ? { ...ended, end: 'broken' } : ended;
+    const before = last !== null && last.end !== 'declined';
+    last = before && ended.end === 'declined' ? { ...ended, end: 'broken' } : ended;
     if (!ended.passing || tries > run.retries) return { end: last, tries };
     const fullMs = Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
     const untilMs = run.clock.nowMs() + fullMs * (0.5 + 0.5 * run.random());
@@ -122,11 +123,11 @@ async function begin(run: Run, signal: AbortSignal): Promise<TryEnd> {
   }
 }
 
-/** Only a ToolFailure that will not pass says that nothing was done: whatever else is thrown may come from after the deed. */
+/** Only a ToolFailure can say that nothing was done: whatever else is thrown may come from after the deed. */
 function failure(error: unknown): TryEnd {
   try {
     if (error instanceof ToolFailure)
-      return error.passing ? { end: 'broken', error, passing: true } : { end: 'declined', error };
+      return { end: error.nothingDone ? 'declined' : 'broken', error, passing: error.passing };
     // The tool's own time limit for one try, as AbortSignal.timeout() ends a fetch.
     return { end: 'broken', error, passing: (error as Error | undefined)?.name === 'TimeoutError' };
   } catch {

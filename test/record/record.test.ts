@@ -115,6 +115,10 @@ describe('a whole call', () => {
       stopsDropped: 0,
       tools: [],
       toolsDropped: 0,
+      notes: [],
+      transfers: [],
+      handOffs: [],
+      guarded: [],
       troubles: [],
       troublesDropped: 0,
       keysPressed: 0,
@@ -322,7 +326,7 @@ describe('tool calls', () => {
     story.at(1_400, { type: 'tool.settled', toolCall: 'c1', status: 'ok', output: 'shipped' });
     story
       .at(2_000, hangUp)
-      .at(2_001, { type: 'tool.settled', toolCall: 'c2', status: 'failed', output: 'the call ended' });
+      .at(2_001, { type: 'tool.settled', toolCall: 'c2', status: 'aborted', output: 'the call ended' });
     expect(recordAt(3_000).tools).toEqual([
       {
         toolCall: 'c1',

@@ -2,7 +2,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { createToolRunner } from '../../src/tools/runner.ts';
-import type { Tool, ToolContext } from '../../src/tools/tool.ts';
+import type { Tool, ToolCaller, ToolContext } from '../../src/tools/tool.ts';
 
 /** A clock that moves when told. */
 function handClock() {
@@ -39,12 +39,20 @@ function toolRunner(run: Tool['run'], options: { parameters?: Record<string, unk
   const { parameters = { type: 'object', properties: {} }, ...rest } = options;
   const time = handClock();
   const hangUp = new AbortController();
-  const tool: Tool = { name: 'lookup', description: 'Looks up.', parameters, run };
-  const runner = createToolRunner([tool], { clock: time.clock, deadlineMs: 8000, ...rest });
+  const tool: Tool = { name: 'lookup', description: 'Looks up.', parameters, policy: { effect: 'reads' }, run };
+  const tools = createToolRunner([tool], { clock: time.clock, deadlineMs: 8000, ...rest }).forCall(CALLER);
+  let requests = 0;
   const call = (text = '{}', name = 'lookup') =>
-    runner.run({ toolCall: 't1', name, arguments: text, callId: 'c1', signal: hangUp.signal });
+    tools.run({ toolCall: `t${(requests += 1)}`, name, arguments: text, agreed: false, signal: hangUp.signal });
   return { ...time, call, hangUp };
 }
+
+const CALLER: ToolCaller = {
+  callId: 'c1',
+  from: { kind: 'pstn', value: '+15550100' },
+  to: { kind: 'pstn', value: '+15550199' },
+  digits: () => null,
+};
 
 test('gives the tool its arguments and its call, and the model the answer as JSON', async () => {
   const run = vi.fn<Tool['run']>(() => ({ balance_usd: 42.5, due: 'June 3' }));
@@ -52,10 +60,18 @@ test('gives the tool its arguments and its call, and the model the answer as JSO
   expect(await call('{"account":"100019021001803"}')).toEqual({
     status: 'ok',
     output: '{"balance_usd":42.5,"due":"June 3"}',
+    tries: 1,
   });
   expect(run).toHaveBeenCalledExactlyOnceWith(
     { account: '100019021001803' },
-    { callId: 'c1', toolCall: 't1', signal: expect.any(AbortSignal) as AbortSignal },
+    {
+      callId: 'c1',
+      toolCall: 't1',
+      signal: expect.any(AbortSignal) as AbortSignal,
+      idempotencyKey: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+      from: CALLER.from,
+      to: CALLER.to,
+    },
   );
   expect(timers.size).toBe(0);
 });
@@ -68,7 +84,7 @@ test.each<[string, unknown, string]>([
   ['half a surrogate pair', 'a\ud800', 'a\ufffd'],
 ])('answers with %s', async (_what, result, output) => {
   const { call } = toolRunner(() => result);
-  expect(await call()).toEqual({ status: 'ok', output });
+  expect(await call()).toEqual({ status: 'ok', output, tries: 1 });
 });
 
 const circular: Record<string, unknown> = {};
@@ -88,12 +104,16 @@ test.each<[string, unknown]>([
   ],
 ])('an answer that is %s is a failure that says the tool was run', async (_what, result) => {
   const { call } = toolRunner(() => result);
-  expect(await call()).toEqual({ status: 'failed', output: 'lookup was run, but what it answered cannot be read.' });
+  expect(await call()).toEqual({
+    status: 'failed',
+    output: 'lookup was run, but what it answered cannot be read.',
+    tries: 1,
+  });
 });
 
 test('empty arguments are an empty object', async () => {
   const { call } = toolRunner((args) => args);
-  expect(await call('')).toEqual({ status: 'ok', output: '{}' });
+  expect(await call('')).toEqual({ status: 'ok', output: '{}', tries: 1 });
 });
 
 test('arguments that are not JSON never reach the tool', async () => {
@@ -168,9 +188,9 @@ test('an unknown tool is answered with those that exist', async () => {
   });
   expect((await call('{}', 'x'.repeat(5000))).output.length).toBeLessThan(300);
   expect((await call('{}', 'constructor')).status).toBe('unknown');
-  const none = createToolRunner([], { clock: handClock().clock, deadlineMs: 1 });
+  const none = createToolRunner([], { clock: handClock().clock, deadlineMs: 1 }).forCall(CALLER);
   const signal = new AbortController().signal;
-  expect((await none.run({ toolCall: 't', name: 'a', arguments: '', callId: 'c', signal })).output).toBe(
+  expect((await none.run({ toolCall: 't', name: 'a', arguments: '', agreed: false, signal })).output).toBe(
     'There is no tool "a". There are no tools.',
   );
 });
@@ -178,7 +198,7 @@ test('an unknown tool is answered with those that exist', async () => {
 test('a tool that throws, rejects or throws something odd is a failure', async () => {
   const thrown: [unknown, string][] = [
     [new Error('There is no account with this number.'), 'lookup failed: There is no account with this number.'],
-    ['out of order', 'lookup failed: out of order'],
+    ['out of order', 'lookup failed: out of order.'],
     [undefined, 'lookup failed.'],
     [{ code: 5 }, 'lookup failed.'],
     [new Error(`a\n  b ${'x'.repeat(5000)}`), `lookup failed: a b ${'x'.repeat(195)}…`],
@@ -195,10 +215,10 @@ test('a tool that throws, rejects or throws something odd is a failure', async (
     const sync = toolRunner(() => {
       throw error;
     });
-    expect(await sync.call()).toEqual({ status: 'failed', output });
+    expect(await sync.call()).toEqual({ status: 'failed', output, tries: 1 });
     // oxlint-disable-next-line typescript/prefer-promise-reject-errors
     const late = toolRunner(() => Promise.reject(error));
-    expect(await late.call()).toEqual({ status: 'failed', output });
+    expect(await late.call()).toEqual({ status: 'failed', output, tries: 1 });
   }
 });
 
@@ -214,7 +234,8 @@ test('a tool that ignores its signal is timed out all the same', async () => {
   advance(1);
   expect(await outcome).toEqual({
     status: 'timed_out',
-    output: 'lookup did not answer within 8 seconds. It may still have had its effect.',
+    output: 'lookup did not answer within 8 seconds.',
+    tries: 1,
   });
   expect(given?.signal.aborted).toBe(true);
   expect(given?.signal.reason).toMatchObject({ name: 'TimeoutError' });
@@ -239,7 +260,7 @@ test('the end of the call stops the tool', async () => {
   });
   const outcome = call();
   hangUp.abort();
-  expect(await outcome).toEqual({ status: 'failed', output: 'The call ended before lookup answered.' });
+  expect(await outcome).toEqual({ status: 'aborted', output: 'The call ended before lookup answered.', tries: 1 });
   expect(given?.signal.aborted).toBe(true);
   expect(timers.size).toBe(0);
 });
@@ -248,7 +269,7 @@ test('nothing is run once the call has ended', async () => {
   const run = vi.fn<Tool['run']>();
   const { call, hangUp } = toolRunner(run);
   hangUp.abort();
-  expect(await call()).toEqual({ status: 'failed', output: 'lookup was not run: the call has ended.' });
+  expect(await call()).toEqual({ status: 'aborted', output: 'lookup was not run: the call has ended.' });
   expect(run).not.toHaveBeenCalled();
 });
 
@@ -259,11 +280,13 @@ test('long output is cut between characters, within the bound, and says so', asy
   expect(output).toMatch(/^é+ \[cut off: 20000 bytes in all\]$/);
 });
 
-test('the default bound is 16 KiB', async () => {
-  const { call } = toolRunner(() => 'x'.repeat(16_384));
-  expect((await call()).output).toHaveLength(16_384);
-  const { call: longer } = toolRunner(() => 'x'.repeat(16_385));
-  expect((await longer()).output).toMatch(/\[cut off: 16385 bytes in all\]$/);
+test('the default bound is 4 KiB, and nothing goes beyond 16 KiB', async () => {
+  const { call } = toolRunner(() => 'x'.repeat(4_096));
+  expect((await call()).output).toHaveLength(4_096);
+  const { call: longer } = toolRunner(() => 'x'.repeat(4_097));
+  expect((await longer()).output).toMatch(/\[cut off: 4097 bytes in all\]$/);
+  const { call: greedy } = toolRunner(() => 'x'.repeat(20_000), { maxOutputBytes: 1_000_000 });
+  expect((await greedy()).output).toHaveLength(16_384);
 });
 
 test('parameters that cannot be checked are refused before any call', () => {
