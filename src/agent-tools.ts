@@ -59,9 +59,13 @@ export async function openAgentTools(options: AgentToolsOptions): Promise<AgentT
       equip();
       opened.changed(equip);
       // What is still on its way may be what the others need.
-      const faults = opened.waiting.length > 0 ? [] : toolSetFaults((equipment.get(agent.name) as Equipment).agent.tools);
+      const faults =
+        opened.waiting.length > 0 ? [] : toolSetFaults((equipment.get(agent.name) as Equipment).agent.tools);
       if (faults.length > 0)
-        throw new TrunklineError('TRK_CONFIG', [`The tools of ${agent.name}:`, ...faults.map((one) => `  ${one}`)].join('\n'));
+        throw new TrunklineError(
+          'TRK_CONFIG',
+          [`The tools of ${agent.name}:`, ...faults.map((one) => `  ${one}`)].join('\n'),
+        );
     }
   } catch (error) {
     await close();

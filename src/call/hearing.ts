@@ -3,7 +3,7 @@
 // the model's VAD can end the turn. Pure.
 import { bytesToMs, FRAME_MS } from '../audio/mulaw.ts';
 import type { LegEvent } from '../carrier/carrier.ts';
-import { cause, change, type Draft } from './draft.ts';
+import { cause, change, changeTurn, type Draft } from './draft.ts';
 import type { ConnectedState, Hearing } from './state.ts';
 
 /** Gaps longer than this are filled only so far: the rest is a broken clock, not lost audio. */
@@ -11,6 +11,8 @@ const MAX_FILL_MS = 10_000;
 /** Caller audio missing for this long while the caller speaks is a stall (OpenAI's own adapter uses the same figures). */
 export const STALL_AFTER_MS = 750;
 const STALL_FILL_MS = 1_000;
+/** A key's tone lasts 80 to 200 ms and is reported as it begins; the caller does not speak meanwhile. */
+const TONE_MS = 250;
 /** Frames this far back are not late: the carrier counts anew. */
 const RESTART_FRAMES = 500;
 
@@ -62,7 +64,14 @@ export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
       givenMs: hearing.givenMs + fillMs + bytesToMs(frame.chunk.bytes),
     },
   });
-  if (d.state.session !== 'gone') cause(d, { do: 'session.append', chunk: frame.chunk });
+  if (d.state.session === 'gone') return;
+  if (d.atMs < d.state.turn.toneUntilMs) cause(d, { do: 'session.append_silence', ms: bytesToMs(frame.chunk.bytes) });
+  else cause(d, { do: 'session.append', chunk: frame.chunk });
+}
+
+/** A key was pressed. Not every carrier takes its tone out of the audio, and a model's VAD takes it for speech. */
+export function noteTone(d: Draft): void {
+  changeTurn(d, { toneUntilMs: d.atMs + TONE_MS });
 }
 
 /** The input timer fired: fills once per stall. */

@@ -9,7 +9,7 @@ import type { CallEffect } from './effect.ts';
 import { apologise, endIfHeard, endIfOverdue, endWithLeg, wrapUp } from './ending.ts';
 import type { CallEvent, Origin, ShellEvent, TimerName } from './event.ts';
 import { guardSpeech } from './guardrails.ts';
-import { fillStall, hear, silentHearing } from './hearing.ts';
+import { fillStall, hear, noteTone, silentHearing } from './hearing.ts';
 import { understood, worded } from './history.ts';
 import { keyPressed, tellKeys } from './keypad.ts';
 import { GREETING_CLIP } from './policy.ts';
@@ -101,7 +101,9 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
       // A dropped mark says nothing: what a clear overtook was settled when the clear was sent.
       return event.outcome === 'played' ? reachMark(d, event.mark) : undefined;
     case 'leg.digit_pressed':
-      if (!isConnected(d) || takeKey(d, event.digit)) return;
+      if (!isConnected(d)) return;
+      noteTone(d);
+      if (takeKey(d, event.digit)) return;
       keyTaken(d, event.digit);
       keyPressed(d, event.digit);
       return tooling.consentMoved(d);

@@ -50,6 +50,8 @@ export interface Turn {
   /** Keys pressed and not yet told to the model, and when the last one was. */
   keys: string;
   lastKeyMs: number;
+  /** The tone of a key may be in the caller's audio until then; the model would take it for speech. */
+  toneUntilMs: number;
 }
 
 /** The caller's audio clock, on the carrier's timestamps. */
@@ -288,6 +290,7 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
     waitsSinceMs: null,
     keys: '',
     lastKeyMs: 0,
+    toneUntilMs: 0,
   },
   tools: {},
   fills: 0,

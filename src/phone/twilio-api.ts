@@ -201,8 +201,10 @@ export class TwilioApi {
       this.#answer(asked, response, status, body);
     } catch (error) {
       // Whoever goes away in the middle of a request is answered nothing.
-      if (request.socket.destroyed) return;
-      if (!(error instanceof ApiError)) throw error;
+      if (!(error instanceof ApiError)) {
+        if (request.errored) return;
+        throw error;
+      }
       const { status, code, message } = error;
       asked.code = code;
       const { retryAfterSeconds } = this.#faults;
@@ -386,13 +388,14 @@ function refusal(operationId: string, { field, missing, expected }: FormFault): 
   return new ApiError(400, code, `The '${field}' is not valid: expected ${expected}`);
 }
 
+/** What is too long is read to its end, for whoever is cut off in the middle hears no refusal. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > MAX_BODY_BYTES) throw new ApiError(413, 20413, 'Request Entity Too Large');
-    parts.push(part);
+    if (size <= MAX_BODY_BYTES) parts.push(part);
   }
+  if (size > MAX_BODY_BYTES) throw new ApiError(413, 20413, 'Request Entity Too Large');
   return Buffer.concat(parts).toString('utf8');
 }

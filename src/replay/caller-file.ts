@@ -20,6 +20,8 @@ export interface CallerFile {
   script?: string;
   maxMs?: number;
   network: NetworkYaml;
+  /** Whether the keys of the timeline can be heard; absent: they can. */
+  tones?: boolean;
   /** Whom the server may call, and what they do. */
   people: readonly PersonYaml[];
   expectation: Expectation | null;
@@ -54,6 +56,7 @@ export function loadCaller(path: string): CallerFile {
     ...(file.script === undefined ? {} : { script: seenFrom(path, file.script) }),
     ...(file.max_seconds === undefined ? {} : { maxMs: file.max_seconds * 1000 }),
     network: file.network ?? {},
+    ...(file.tones === undefined ? {} : { tones: file.tones }),
     people: file.people ?? [],
     expectation: file.expect ? expectationIn(source, file.expect, ['expect']) : null,
     leastMs: steps.reduce(endOf, 0),

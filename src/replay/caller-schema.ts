@@ -79,6 +79,7 @@ export const callerSchema = section({
   script: text('the path of a conversation script, seen from this file').optional(),
   max_seconds: number(1, 3600, 'seconds'),
   network: networkSchema.optional(),
+  tones: z.boolean('true or false').optional(),
   timeline: z
     .array(z.union([z.literal('hangup'), step], 'a step: user, dtmf, hangup, or a time to wait for'), 'a list of steps')
     .min(1, 'a list with at least one step'),

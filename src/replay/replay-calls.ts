@@ -145,6 +145,7 @@ export class CallRun {
       network: networkOptions(caller.network, network, nth - 1),
       // What the carrier says itself takes as long as a caller would hear it.
       verbPace: 1,
+      ...(caller.tones === undefined ? {} : { tones: caller.tones }),
       dial: (to) => dialOutcome(caller.people, to),
       ...(calling === undefined ? {} : { from: calling }),
       ...(called === undefined ? {} : { to: called }),

@@ -1,6 +1,6 @@
 // A business service that speaks JSON over HTTP: one request, and what its answer means for the model. Everything that a
 // service may do wrong ends as one short honest sentence.
-import { readBody } from './outbound.ts';
+import { readBody, unclear } from './outbound.ts';
 import type { OutboundClient, Reply } from './outbound.ts';
 import { ToolFailure } from './tool.ts';
 
@@ -45,7 +45,7 @@ export async function askService(
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new ToolFailure('The service answered something that is not the JSON it says it is.');
+    throw unclear('The service answered something that is not the JSON it says it is.');
   }
 }
 
@@ -55,7 +55,7 @@ async function readJson(reply: Reply, signal: AbortSignal): Promise<string> {
   const empty = reply.headers['content-type'] === undefined && reply.headers['content-length'] === '0';
   reply.body.destroy();
   if (empty) return '';
-  throw new ToolFailure('The service answered with a page or a file instead of data.');
+  throw unclear('The service answered with a page or a file instead of data.');
 }
 
 const isJson = ({ headers }: Reply): boolean =>
@@ -64,18 +64,19 @@ const isJson = ({ headers }: Reply): boolean =>
 /** What a status means, with the service's own words where it has some in the usual places. */
 async function refusalOf(reply: Reply, signal: AbortSignal, secrets: ReadonlySet<string>): Promise<ToolFailure> {
   const { status } = reply;
-  if (status === 429) return given(reply, 'The service has too much to do at the moment.', true);
-  if (status >= 500) return given(reply, 'The service has a problem of its own at the moment.', true);
+  if (status === 429)
+    return given(reply, 'The service has too much to do at the moment.', { passing: true, nothingDone: true });
+  if (status >= 500) return given(reply, 'The service has a problem of its own at the moment.', { passing: true });
   // Who we are to it is between operators; the model could only repeat it.
-  if (status === 401 || status === 403) return given(reply, 'The service does not let us do this.', false);
+  if (status === 401 || status === 403) return given(reply, 'The service does not let us do this.', {});
   const said = await wordsOf(reply, signal, secrets);
   const quoted = said === '' ? '' : ` It says: ${said}`;
   return new ToolFailure(`${meaning(status)} (${status}).${quoted}`);
 }
 
-function given({ body }: Reply, message: string, passing: boolean): ToolFailure {
+function given({ body }: Reply, message: string, kind: { passing?: boolean; nothingDone?: boolean }): ToolFailure {
   body.destroy();
-  return new ToolFailure(message, { passing });
+  return new ToolFailure(message, kind);
 }
 
 function meaning(status: number): string {

@@ -8,6 +8,7 @@ import type { Service } from './http-tool.ts';
 import { oneLine } from './json-service.ts';
 import { openMcpSession } from './mcp-session.ts';
 import type { McpSession, McpTarget } from './mcp-session.ts';
+import { unclear } from './outbound.ts';
 import { compileParameters } from './parameters.ts';
 import { objectOf, reduceSchema, SchemaFault } from './reduce-schema.ts';
 import { Retrying } from './retrying.ts';
@@ -243,7 +244,7 @@ export class McpServer {
         if (isUnknownSession(error)) {
           this.#drop(session);
           if (first) continue;
-        } else if (isAnswer(error)) throw new ToolFailure('The service refused these arguments.');
+        } else if (isAnswer(error)) throw unclear('The service refused these arguments.');
         else if (isRefusal(error)) throw new ToolFailure('The service does not let us do this.');
         this.#retrying.start();
         throw new ToolFailure('The service cannot be reached at the moment.', { passing: true });
@@ -254,7 +255,8 @@ export class McpServer {
   /** A session within the call's own time. */
   async #reached(signal: AbortSignal): Promise<McpSession> {
     if (this.#session) return this.#session;
-    const failed = () => new ToolFailure('The service cannot be reached at the moment.', { passing: true });
+    const failed = () =>
+      new ToolFailure('The service cannot be reached at the moment.', { passing: true, nothingDone: true });
     let stop = (): void => {};
     try {
       const aborted = new Promise<never>((_, reject) => {
@@ -294,11 +296,12 @@ function valueOf(result: CallToolResult, secrets: ReadonlySet<string>): unknown 
   const text = (Array.isArray(result.content) ? result.content : []).map(textOf).join('\n').trim();
   if (result.isError === true) {
     const quoted = [...secrets].some((secret) => text.includes(secret)) ? '' : oneLine(text);
-    throw new ToolFailure(quoted === '' ? 'The service refused.' : `The service refused. It says: ${quoted}`);
+    // A tool may have done half of it.
+    throw unclear(quoted === '' ? 'The service refused.' : `The service refused. It says: ${quoted}`);
   }
   if (result.structuredContent !== undefined) return result.structuredContent;
   if (text === '') return undefined;
-  if (text.length > MAX_RESULT_CHARS) throw new ToolFailure('The service answered more than we can read.');
+  if (text.length > MAX_RESULT_CHARS) throw unclear('The service answered more than we can read.');
   if (/^[[{]/.test(text))
     try {
       return JSON.parse(text) as unknown;

@@ -79,7 +79,7 @@ export class OutboundClient {
       if (!isRedirect(reply.status)) return reply;
       reply.body.destroy();
       if (exchange.method !== 'GET' || hops === MAX_REDIRECTS)
-        throw new ToolFailure('The service sent us elsewhere instead of answering.');
+        throw unclear('The service sent us elsewhere instead of answering.');
       const target = reply.headers.location;
       const next = target !== undefined && URL.canParse(target, url.href) ? new URL(target, url.href) : null;
       if (next?.origin !== url.origin || next.username !== '' || next.password !== '')
@@ -130,13 +130,13 @@ export class OutboundClient {
       request.on('error', (error) => reject(failureOf(error, stop)));
       request.on('upgrade', (_response, socket) => {
         socket.destroy();
-        reject(new ToolFailure('The service did not answer as agreed.'));
+        reject(unclear('The service did not answer as agreed.'));
       });
       request.on('response', (response) => {
         const plain = decompressed(response);
         if (plain === null) {
           response.destroy();
-          return reject(new ToolFailure('The service answered in a form that we cannot read.'));
+          return reject(unclear('The service answered in a form that we cannot read.'));
         }
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: plain });
       });
@@ -192,6 +192,9 @@ function decompressed(response: IncomingMessage): Readable | null {
   return response.pipe(unpack);
 }
 
+/** The service has answered, and we do not know what: it may have done what it was asked. */
+export const unclear = (message: string): ToolFailure => new ToolFailure(message, { nothingDone: false });
+
 const stopped = () => new ToolFailure('The request was stopped before the service answered.', { passing: true });
 
 /** What happened to a connection, without a word of what the other side or the system said. */
@@ -201,10 +204,11 @@ export function failureOf(error: unknown, signal: AbortSignal): ToolFailure {
   if (error instanceof ForbiddenAddress) return new ToolFailure('This service is not one that we may connect to.');
   const code = String((error as NodeJS.ErrnoException | null)?.code ?? '');
   if (/^(HPE_|Z_|ERR_BROTLI|ERR__ERROR)/.test(code))
-    return new ToolFailure('The service answered in a form that we cannot read.');
+    return unclear('The service answered in a form that we cannot read.');
   if (/CERT|TLS|SSL|SELF_SIGNED/.test(code)) return new ToolFailure('The service could not prove who it is.');
-  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code))
-    return new ToolFailure('The service cannot be reached at the moment.', { passing: true });
+  // Codes that only connecting has: nothing was sent.
+  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(code))
+    return new ToolFailure('The service cannot be reached at the moment.', { passing: true, nothingDone: true });
   return new ToolFailure('The service broke off the connection.', { passing: true });
 }
 
@@ -213,7 +217,7 @@ export function failureOf(error: unknown, signal: AbortSignal): ToolFailure {
  * @throws ToolFailure when there is more, or when it broke off
  */
 export async function readBody({ headers, body }: Reply, maxBytes: number, signal: AbortSignal): Promise<string> {
-  const tooLarge = () => new ToolFailure('The service answered more than we can read: the answer is too large.');
+  const tooLarge = () => unclear('The service answered more than we can read: the answer is too large.');
   // Destroying it fails the loop below, however long the service waits with its next byte.
   const abort = () => body.destroy(stopped());
   signal.addEventListener('abort', abort, { once: true });

@@ -89,7 +89,7 @@ async function loop(run: Run, signal: AbortSignal, interrupted: Interrupted, dea
     tries += 1;
     const ended = await trying;
     // What an earlier try may have done a later refusal does not undo.
-    const before = last !== null && last.end !== 'declined';
+    const before: boolean = last !== null && last.end !== 'declined';
     last = before && ended.end === 'declined' ? { ...ended, end: 'broken' } : ended;
     if (!ended.passing || tries > run.retries) return { end: last, tries };
     const fullMs = Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);

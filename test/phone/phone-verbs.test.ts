@@ -231,6 +231,59 @@ describe('Dial', () => {
   });
 });
 
+describe('a transfer by Dial', () => {
+  const NUMBER =
+    '<Number statusCallback="/child-status" statusCallbackEvent="answered completed">+15005550009</Number>';
+  const VOICE = {
+    '/voice': response(`<Dial timeout="3" action="/after">${NUMBER}</Dial>`),
+    '/after': connectTo(`${PUBLIC.replace('https', 'wss')}/media/tok-2`),
+  };
+  const told = () => server.posts.filter(({ path }) => path === '/child-status').map(({ params }) => params);
+
+  test.each([
+    ['busy', {}],
+    ['no-answer', {}],
+    ['failed', {}],
+    ['completed', { talkMs: 3_000 }],
+  ] as const)(
+    'that ends as %s is known to the action, the callback and the tester, and the caller may be taken back',
+    async (status, more) => {
+      const phone = await call({ twiml: VOICE }, { dial: { status, ...more } });
+      await phone.once('streaming');
+      phone.hangUp();
+      const result = await phone.ended;
+      expect(server.posts.find(({ path }) => path === '/after')?.params['DialCallStatus']).toBe(status);
+      const answered = status === 'completed' ? ['in-progress'] : [];
+      const inOrder = told().toSorted((a, b) => Number(a['SequenceNumber']) - Number(b['SequenceNumber']));
+      expect(inOrder.map((params) => params['CallStatus'])).toEqual([...answered, status]);
+      expect(told().every((params) => params['ParentCallSid'] === phone.callSid)).toBe(true);
+      expect(result.dials).toMatchObject([{ to: '+15005550009', status, callSid: told()[0]?.['CallSid'] }]);
+      expect(result.dials[0]?.answeredAtMs === undefined).toBe(status !== 'completed');
+      expect(result.streams).toHaveLength(1);
+    },
+  );
+
+  test('is called off when the caller hangs up while it rings', async () => {
+    const phone = await call({ twiml: VOICE }, { verbPace: 1 });
+    const over = phone.once('dialled');
+    await phone.once('verb');
+    phone.hangUp();
+    expect(await over).toMatchObject({ status: 'canceled', answeredAtMs: undefined });
+    await phone.ended;
+    expect(told()).toMatchObject([{ CallStatus: 'canceled' }]);
+  });
+
+  test('lasts as long as they talked when the caller hangs up first', async () => {
+    const phone = await call({ twiml: VOICE }, { dial: { ringMs: 100, talkMs: 60_000 } });
+    await phone.once('http', { where: ({ path }) => path === '/child-status' });
+    phone.hangUp();
+    await phone.ended;
+    const seconds = Number(told().find((params) => params['CallStatus'] === 'completed')?.['CallDuration']);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThan(60);
+  });
+});
+
 describe('Gather', () => {
   const menu = (attributes: string) => ({
     '/voice': response(`<Gather ${attributes}><Say>${'press a key '.repeat(20)}</Say></Gather><Say>Nothing</Say>`),

@@ -48,6 +48,8 @@ function measured({ lengthMs = DURATION_MS, caller = [], agent = [], result = {}
     said: [],
     keys: [],
     recordings: [],
+    dials: [],
+    stays: [],
     underruns: [],
     unplayedBytes: 0,
     firstAudioAtMs: undefined,

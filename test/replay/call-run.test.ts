@@ -31,6 +31,8 @@ const RESULT: PhoneResult = {
   said: [],
   keys: [],
   recordings: [],
+  dials: [],
+  stays: [],
   underruns: [],
   unplayedBytes: 0,
   firstAudioAtMs: 0,
@@ -58,7 +60,7 @@ const lineOf = (ended: () => Promise<BothEnds>, dataDir: string | null = null): 
 const inputOf = (path: string, expectation: CallInput['caller']['expectation'] = null): CallInput => ({
   kind: 'call',
   path,
-  caller: { track: { steps: [] }, network: {}, expectation, leastMs: 0 },
+  caller: { track: { steps: [] }, network: {}, people: [], expectation, leastMs: 0 },
 });
 
 /** Places the calls one after the other; the verdicts that failed, by file. */

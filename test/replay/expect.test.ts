@@ -70,6 +70,8 @@ const GOOD: CallResult = {
     { name: 'Connect', about: '' },
     { name: 'Dial', about: '+15005550009' },
   ],
+  transfers: [],
+  messages: [],
   warnings: [],
   webhookMs: 12,
   underruns: [],

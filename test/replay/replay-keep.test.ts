@@ -7,7 +7,7 @@ import { KeptCalls } from '../../src/replay/replay-keep.ts';
 const inputAt = (path: string): CallInput => ({
   kind: 'call',
   path,
-  caller: { track: { steps: [] }, network: {}, expectation: null, leastMs: 0 },
+  caller: { track: { steps: [] }, network: {}, people: [], expectation: null, leastMs: 0 },
 });
 
 function foldersOf(paths: string[], callers = 1): string[] {

@@ -61,7 +61,9 @@ let loading: Promise<Agent> | undefined;
 
 /** The agent of agents/clinic/, loaded once; it is frozen. */
 export const sampleAgent = (): Promise<Agent> =>
-  (loading ??= loadAgents(AGENTS_DIR, readConfig({})).then((agents) => agents.find(({ name }) => name === 'Harbor Clinic') as Agent));
+  (loading ??= loadAgents(AGENTS_DIR, readConfig({})).then(
+    (agents) => agents.find(({ name }) => name === 'Harbor Clinic') as Agent,
+  ));
 
 /** PCMU of a recorded caller, cut to a part of it. */
 export const recorded = (file: string, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Uint8Array =>

@@ -176,7 +176,15 @@ test.each(SEEDS)(
 
     // The storm blew: every kind of end was met, and runs were left hanging.
     const statuses = new Set(outcomes.map(({ status }) => status));
-    expect([...statuses].sort()).toEqual(['aborted', 'failed', 'ok', 'refused', 'timed_out', 'unavailable', 'unconfirmed']);
+    expect([...statuses].sort()).toEqual([
+      'aborted',
+      'failed',
+      'ok',
+      'refused',
+      'timed_out',
+      'unavailable',
+      'unconfirmed',
+    ]);
     expect(service.hanging()).toBeGreaterThan(5);
     expect(outcomes.filter(({ output }) => output.startsWith('Already done')).length).toBeGreaterThan(20);
 
