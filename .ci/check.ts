@@ -8,7 +8,7 @@ import { lockfileFaults, npmrcFaults } from './lockfile.ts';
 import { missingOpening, outsidePaths } from './text-rules.ts';
 import { isCode, ROOT, textOf, treeFiles } from './tree.ts';
 
-const CODE_FOLDERS = ['src', 'test', '.ci', 'bench'].filter((folder) => existsSync(join(ROOT, folder)));
+const CODE_FOLDERS = ['src', 'agents', 'test', '.ci', 'bench'].filter((folder) => existsSync(join(ROOT, folder)));
 /** No tool takes longer than a few seconds; one that hangs must not hang the pipeline. */
 const TOOL_DEADLINE_MS = 120_000;
 

@@ -73,7 +73,7 @@ export const TABLE: readonly Row[] = [
   { area: 'carrier', files: ['carrier/carrier.ts'], may: ['audio', 'errors'] },
   { area: 'tools', files: ['tools/'], may: ['type carrier/carrier.ts', 'errors', 'clock', 'yaml', 'spelling', 'type log'] },
   { area: 'agent', files: ['agent/'], may: ['tools', 'errors', 'audio', 'yaml'], computed: 'the tools file that an agent file names' },
-  { area: 'agent tools', files: ['agent-tools.ts'], may: ['agent', 'tools', 'type carrier/carrier.ts', 'clock', 'type log'] },
+  { area: 'agent tools', files: ['agent-tools.ts'], may: ['agent', 'errors', 'tools', 'type carrier/carrier.ts', 'clock', 'type log'] },
   { area: 'dialogue', files: DIALOGUE, may: ['realtime', 'audio'], packages: false },
   { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'tools/parameters.ts', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'realtime', files: ['realtime/'], may: ['agent', 'audio', 'errors', 'clock'] },

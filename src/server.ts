@@ -41,6 +41,7 @@ import { startStore, type StoreOptions } from './store/start.ts';
 import type { Store } from './store/store.ts';
 import { recordingOnlooker } from './tape/recording.ts';
 import { startRetention } from './privacy/schedule.ts';
+import { shownArguments } from './tools/shown-arguments.ts';
 import { troubleLog } from './record/trouble-log.ts';
 import { tapeRecorder } from './tape/recorder.ts';
 
@@ -123,6 +124,9 @@ async function buildServer(options: ServerOptions): Promise<Server> {
   await makeDataDir(config.dataDir);
   const agents = options.agents ?? (await loadAgents(config.agentsDir, config));
   const simulator = config.openaiApiKey === null ? await startSimulator(options.simulator) : null;
+  simulator?.onSession((session) => {
+    session.on('script_fault', (fault) => log.warn({ fault }, 'the script of the simulator'));
+  });
   const port = config.port === 0 ? await freePort(config.host) : config.port;
   const publicUrl = config.publicUrl ?? localOrigin(config.host, port);
   const authToken = config.twilioAuthToken ?? randomBytes(16).toString('hex');
@@ -223,6 +227,11 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     meter: books.meter,
     loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
     tools: (agent, caller) => tools.forCall(agent, caller),
+    shownArguments: (called, callId) =>
+      shownArguments(
+        called.flatMap((agent) => tools.equipped(agent).tools),
+        callId,
+      ),
     store: new SteadyStore({ store: options.store?.(files) ?? files, clock, failed: failedRead }),
     holdings,
     control,

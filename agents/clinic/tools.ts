@@ -1,5 +1,5 @@
 // Tools of the sample agent. The clinic and its account are made up; a real tool would ask a business system here.
-import { defineTool } from '../../src/tools/tool.ts';
+import { defineTool, ToolFailure } from '../../src/tools/tool.ts';
 
 /** Sample data: what the clinic's billing system would know, by account number. */
 const ACCOUNTS: ReadonlyMap<string, { balance_usd: number; due: string }> = new Map([
@@ -23,9 +23,10 @@ export default [
       required: ['account'],
       additionalProperties: false,
     },
+    policy: { effect: 'reads', redact: ['account'] },
     run({ account }) {
       const found = ACCOUNTS.get(String(account));
-      if (!found) throw new Error('There is no account with this number.');
+      if (!found) throw new ToolFailure('There is no account with this number.');
       return found;
     },
   }),

@@ -78,7 +78,7 @@ export async function ownLines(
       const simulator = session === undefined ? {} : { simulator: { session } };
       const double = people ? await startDouble(doubles) : null;
       const config = readConfig({ ...standard, ...(double ? accountOf(double) : {}) });
-      const server = await startServer({ config, log, onlookers: [calls.onlooker], ...simulator });
+      const server = await startServer({ config, log, env, onlookers: [calls.onlooker], ...simulator });
       servers.push(server);
       lines.set(script, {
         place: (options, persons = []) =>

@@ -252,7 +252,7 @@ describe('calls', () => {
     [['--from-number', '5551234567'], '--from-number: expected a number with its plus'],
     [['--from-number', ''], '--from-number: expected a number with its plus'],
     [['--reason', 'agent_godbye'], '--reason: expected an end reason; did you mean agent_goodbye?'],
-    [['--reason', 'bored'], '--reason: expected one of agent_goodbye, caller_hung_up,'],
+    [['--reason', 'bored'], '--reason: expected one of agent_goodbye, transferred, caller_hung_up,'],
     [['shwo', 'x'], 'There is no "trunkline calls shwo x".'],
     [['show'], 'calls show: expected the id of one call'],
     [['show', 'a', 'b'], 'calls show: expected the id of one call'],
