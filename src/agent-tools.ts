@@ -44,32 +44,26 @@ export async function openAgentTools(options: AgentToolsOptions): Promise<AgentT
   const close = async (): Promise<void> => {
     await Promise.all([...equipment.values()].map(({ opened }) => opened.close()));
   };
-  try {
-    for (const agent of agents) {
-      const opened = await openToolSources(
-        { agent: agent.name, sources: agent.sources, outbound: agent.outbound },
-        options,
-      );
-      const equip = (): void => {
-        const sms = agent.sms === null ? [] : [smsTool(control, agent.sms)];
-        const tools = [...agent.tools, ...opened.tools(), ...sms];
-        const runner = createToolRunner(tools, { clock, deadlineMs: agent.limits.toolMs, watch });
-        equipment.set(agent.name, { opened, agent: { ...agent, tools }, runner });
-      };
-      equip();
-      opened.changed(equip);
-      // What is still on its way may be what the others need.
-      const faults =
-        opened.waiting.length > 0 ? [] : toolSetFaults((equipment.get(agent.name) as Equipment).agent.tools);
-      if (faults.length > 0)
-        throw new TrunklineError(
-          'TRK_CONFIG',
-          [`The tools of ${agent.name}:`, ...faults.map((one) => `  ${one}`)].join('\n'),
-        );
-    }
-  } catch (error) {
+  const open = async (agent: Agent): Promise<void> => {
+    const { name: of, sources, outbound } = agent;
+    const opened = await openToolSources({ agent: of, sources, outbound }, options);
+    const equip = (): void => {
+      const sms = agent.sms === null ? [] : [smsTool(control, agent.sms)];
+      const tools = [...agent.tools, ...opened.tools(), ...sms];
+      const runner = createToolRunner(tools, { clock, deadlineMs: agent.limits.toolMs, watch });
+      equipment.set(of, { opened, agent: { ...agent, tools }, runner });
+    };
+    equip();
+    opened.changed(equip);
+    // What is still on its way may be what the others need.
+    const faults = opened.waiting.length > 0 ? [] : toolSetFaults((equipment.get(of) as Equipment).agent.tools);
+    if (faults.length === 0) return;
+    throw new TrunklineError('TRK_CONFIG', [`The tools of ${of}:`, ...faults.map((one) => `  ${one}`)].join('\n'));
+  };
+  const failed = (await Promise.allSettled(agents.map(open))).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') {
     await close();
-    throw error;
+    throw failed.reason;
   }
   const of = (agent: Agent): Equipment => equipment.get(agent.name) as Equipment;
   return {

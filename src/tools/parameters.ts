@@ -16,13 +16,19 @@ const compiled = new WeakMap<object, ArgumentCheck>();
 export function compileParameters(parameters: Record<string, unknown>): ArgumentCheck {
   const known = compiled.get(parameters);
   if (known) return known;
+  // Compiling what schemas must look like takes 15 ms: once is enough.
+  judge ??= new Ajv2020(OPTIONS);
+  if (judge.validateSchema(parameters) !== true)
+    throw new Error(`schema is invalid: ${judge.errorsText(judge.errors, { dataVar: 'data' })}`);
   // One compiler per schema: two tools may use the same $id.
-  const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, logger: false, formats: FORMATS });
+  const ajv = new Ajv2020({ ...OPTIONS, validateSchema: false });
   const validate = ajv.compile(parameters);
   const check: ArgumentCheck = (args) => (validate(args) ? null : describe(validate.errors ?? []));
   compiled.set(parameters, check);
   return check;
 }
+
+let judge: Ajv2020 | undefined;
 
 const MAX_VIOLATIONS = 8;
 const MAX_CLAUSE = 300;
@@ -80,3 +86,5 @@ export function modelParameters({ parameters, policy }: Tool): Record<string, un
     ...(asked.length > 0 ? { required: asked } : {}),
   };
 }
+
+const OPTIONS = { allErrors: true, strict: true, allowUnionTypes: true, logger: false, formats: FORMATS } as const;

@@ -30,7 +30,6 @@ const TUESDAY = 'mori-20261124-0930';
  * one.
  */
 const ALL = process.env['RECORDED_CALLS'] === 'all';
-const full = test.skipIf(!ALL);
 if (!ALL) console.log('recorded businesses: three of ten conversations; RECORDED_CALLS=all plays every one');
 /** The longest conversation takes 45 s. */
 const TIMEOUT = { timeout: 120_000 };
@@ -138,7 +137,7 @@ describe.concurrent('the clinic', () => {
     }),
   );
 
-  full.each(['lost', 'cut'] as const)(
+  test.skipIf(!ALL).each(['lost', 'cut'] as const)(
     'the answer is %s after the booking: it is booked once, and the caller is told',
     TIMEOUT,
     (kind) =>
@@ -150,15 +149,18 @@ describe.concurrent('the clinic', () => {
       }),
   );
 
-  full('a recorded caller moves: the same appointment at another time, the old time is free', TIMEOUT, () =>
-    play('clinic-move', [], (played) => {
-      expect(played.rows(APPOINTMENTS)).toEqual([booked(TUESDAY)]);
-      expect(
-        played.rows(`SELECT count(*) AS n FROM appointments WHERE slot = '${THURSDAY}' AND status = 'booked'`),
-      ).toEqual([{ n: 0 }]);
-      expect(answerOf(played, 'move_appointment')).toMatchObject({ starts: '2026-11-24T09:30', status: 'booked' });
-      expect(heard(played)).toContain('it is moved');
-    }),
+  test.skipIf(!ALL)(
+    'a recorded caller moves: the same appointment at another time, the old time is free',
+    TIMEOUT,
+    () =>
+      play('clinic-move', [], (played) => {
+        expect(played.rows(APPOINTMENTS)).toEqual([booked(TUESDAY)]);
+        expect(
+          played.rows(`SELECT count(*) AS n FROM appointments WHERE slot = '${THURSDAY}' AND status = 'booked'`),
+        ).toEqual([{ n: 0 }]);
+        expect(answerOf(played, 'move_appointment')).toMatchObject({ starts: '2026-11-24T09:30', status: 'booked' });
+        expect(heard(played)).toContain('it is moved');
+      }),
   );
 
   test('a recorded caller cancels: only after the read-back and the yes', TIMEOUT, () =>
@@ -175,15 +177,18 @@ describe.concurrent('the clinic', () => {
     }),
   );
 
-  full('the caller is not so sure, the model tries to cancel all the same: nothing is cancelled', TIMEOUT, () =>
-    play('clinic-cancel-refused', [], (played) => {
-      expect(played.rows(APPOINTMENTS)).toEqual([booked(THURSDAY)]);
-      expect(played.rows('SELECT count(*) AS n FROM answers')).toEqual([{ n: 0 }]);
-      expect(heard(played)).toContain('i have not changed anything');
-    }),
+  test.skipIf(!ALL)(
+    'the caller is not so sure, the model tries to cancel all the same: nothing is cancelled',
+    TIMEOUT,
+    () =>
+      play('clinic-cancel-refused', [], (played) => {
+        expect(played.rows(APPOINTMENTS)).toEqual([booked(THURSDAY)]);
+        expect(played.rows('SELECT count(*) AS n FROM answers')).toEqual([{ n: 0 }]);
+        expect(heard(played)).toContain('i have not changed anything');
+      }),
   );
 
-  full('a wrong date of birth, twice: nothing is told, and the service has counted it', TIMEOUT, () =>
+  test.skipIf(!ALL)('a wrong date of birth, twice: nothing is told, and the service has counted it', TIMEOUT, () =>
     play('clinic-wrong-birth', [], (played) => {
       expect(played.rows(APPOINTMENTS)).toEqual([booked(THURSDAY)]);
       expect(played.rows('SELECT number, tries FROM wrong_tries')).toEqual([{ number: '1000190210', tries: 2 }]);
@@ -194,7 +199,7 @@ describe.concurrent('the clinic', () => {
 });
 
 describe.concurrent('the orders', () => {
-  full('a recorded caller has an order traced over HTTP: nothing changes', TIMEOUT, () =>
+  test.skipIf(!ALL)('a recorded caller has an order traced over HTTP: nothing changes', TIMEOUT, () =>
     play('orders-trace', [], (played) => {
       expect(answerOf(played, 'trace_order')).toMatchObject({ order: '10001', status: 'delivered' });
       expect(played.rows('SELECT * FROM returns')).toEqual([]);
@@ -211,7 +216,7 @@ describe.concurrent('the orders', () => {
     }),
   );
 
-  full('the answer of the MCP server is lost after the return was opened: at most one', TIMEOUT, () =>
+  test.skipIf(!ALL)('the answer of the MCP server is lost after the return was opened: at most one', TIMEOUT, () =>
     play('orders-return-lost', ['lost'], (played) => {
       expect(played.rows('SELECT "order", item FROM returns')).toEqual([{ order: '10001', item: 1 }]);
       // Nobody knows: the caller is not told that it is open.
