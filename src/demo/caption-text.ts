@@ -111,14 +111,16 @@ const LABEL_COLUMNS = 'never heard: '.length;
 function toolLines(caption: Extract<Caption, { kind: 'tool' }>, width: number, surface: Surface): string[] {
   const { name, status, output, durationMs } = caption;
   const asked = `${plainText(name)}(${jsonText(caption.arguments)})`;
-  if (status === 'built_in')
-    return painted('magenta', wrap(`${asked}: hangs up once the goodbye has been heard`, width), surface);
+  if (status === 'built_in') {
+    const about = name === 'end_call' ? 'hangs up once the goodbye has been heard' : plainText(output ?? 'by the call');
+    return painted('magenta', wrap(fit(`${asked}: ${about}`, MAX_TOOL_COLUMNS), width), surface);
+  }
   const took = `${Math.max(1, Math.round(durationMs))} ms`;
   const answer = status === 'ok' && output !== null ? jsonText(output) : plainText(status || 'no answer');
   return painted('magenta', wrap(fit(`${asked} took ${took} → ${answer}`, MAX_TOOL_COLUMNS), width), surface);
 }
 
-const MAX_TOOL_COLUMNS = 400;
+const MAX_TOOL_COLUMNS = 300;
 
 /** A flat JSON object as `key: value, …`; anything else as it is. */
 function jsonText(text: string): string {

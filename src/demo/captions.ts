@@ -116,7 +116,8 @@ export class Captions {
         return;
       }
       case 'tool.called': {
-        const { toolCall, name, arguments: args } = event;
+        const { toolCall, name } = event;
+        const args = this.#facts.shownArguments?.(name, event.arguments) ?? event.arguments;
         const facts = { atMs: this.#time(atMs), name, arguments: args, status: '', output: null, durationMs: 0 };
         this.#entries.push({ kind: 'tool', toolCall, caption: { kind: 'tool', ...facts }, settled: false });
         return;

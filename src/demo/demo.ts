@@ -19,6 +19,7 @@ import { foldTape } from '../replay/fold.ts';
 import { wrap } from '../replay/text-layout.ts';
 import { type BothEnds, WatchedCalls } from '../replay/watched-calls.ts';
 import { type Server, startServer } from '../server.ts';
+import { loadScript } from '../simulator/script-file.ts';
 import { callFolder } from '../tape/call-file.ts';
 import { parseTape } from '../tape/tape.ts';
 import { paint, type Surface, usableColumns } from './caption-text.ts';
@@ -33,8 +34,10 @@ const USAGE = 'usage: trunkline demo [--exit]   (--exit: do not leave the server
 /** The sample agent lies beside the source, wherever the command was started. */
 const AGENTS_DIR = fileURLToPath(new URL('../../agents', import.meta.url));
 const SAMPLE_FILE = join('clinic', 'agent.yaml');
+/** What the model says, offline. */
+const SCRIPT = fileURLToPath(new URL('./booking.yaml', import.meta.url));
 /** The conversation of the recorded caller and the sample agent, measured. */
-const EXPECTED_MS = 49_000;
+const EXPECTED_MS = 36_000;
 /** The caller gives up after this. */
 const LONGEST_MS = 180_000;
 const REDRAW_MS = 100;
@@ -80,6 +83,7 @@ export async function demo(args: string[] = [], env: Environment = process.env):
     const folder = done.record && shownPath(callFolder(server.dataDir, done.record.callId));
     if (done.record && folder)
       for (const row of summaryLines(await summaryOf(done, done.record, folder), surface())) screen.line(row);
+    for (const row of await clinicLines(server.clinic, surface())) screen.line(row);
     if (done.record?.end.reason !== 'agent_goodbye') {
       process.exitCode = 1;
       screen.line();
@@ -94,6 +98,30 @@ export async function demo(args: string[] = [], env: Environment = process.env):
   await server.close();
   await server.clinic.close();
 }
+
+/** What the clinic itself says afterwards: the caller's appointments, out of its database. */
+async function clinicLines({ origin, token }: RunningService, surface: Surface): Promise<string[]> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const ask = async (path: string, body?: object): Promise<unknown> => {
+    const response = await fetch(`${origin}${path}`, {
+      headers,
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    });
+    return await response.json();
+  };
+  const patient = (await ask('/patients/find', CALLER)) as { id?: string };
+  const { appointments = [] } = (await ask(`/patients/${patient.id}/appointments`)) as {
+    appointments?: { id: string; starts: string; doctor: string }[];
+  };
+  return [
+    '',
+    paint(surface, 'bold', "In the clinic's own database, this patient now has"),
+    ...appointments.map(({ id, starts, doctor }) => `  ${id}  ${starts.replace('T', ' ')}  ${doctor}`),
+  ];
+}
+
+/** Whom the recorded caller says to be. */
+const CALLER = { number: '1000190210', date_of_birth: '2003-01-08' };
 
 /** @throws TrunklineError for anything but `--exit` */
 function wantsExit(args: string[]): boolean {
@@ -134,6 +162,7 @@ async function serverFor(env: Environment, screen: Screen, onlookers: OnlookerFa
   const options = {
     ...{ log: warningsTo(screen), onlookers, agents: sample.length > 0 ? sample : agents },
     env: { CLINIC_URL: clinic.origin, CLINIC_TOKEN: clinic.token },
+    simulator: { session: await loadScript(SCRIPT) },
   };
   const start = (used: Config) => startServer({ config: used, ...options });
   const { dataDir } = config;
@@ -175,8 +204,9 @@ function openingLines(server: DemoServer, surface: Surface): string[] {
 }
 
 const OPENING =
-  'The call goes through the whole server: webhook, media stream, call core, Realtime protocol, a tool, the ledger. The ' +
-  'model is the embedded simulator; no key, no account, and nothing leaves this machine. In real time: about 48 s.';
+  'The call goes through the whole server: webhook, media stream, call core, Realtime protocol, tools against a clinic with ' +
+  'a database of its own, the ledger. The model is the embedded simulator; no key, no account, and nothing leaves this ' +
+  'machine. In real time: about 36 s.';
 
 /** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
 function stopping(first: () => void): Promise<'stopped'> {

@@ -1,4 +1,4 @@
-// The caller of the demo: five recorded clips answering the sample clinic agent. Every cue follows the agent, so the
+// The caller of the demo: recorded clips answering the sample clinic agent. Every cue follows the agent, so the
 // caller behaves like a person and not like a clock. Sources and licences of the clips: callers/NOTICE.txt.
 import { fileURLToPath } from 'node:url';
 import { type CallerTrack, type CallerStep, cutClip, readClip } from './caller-track.ts';
@@ -20,35 +20,39 @@ const SPEECH: Record<string, [number, number][]> = {
     [6280, 7900],
   ],
   'short-not-so-sure': [[660, 2200]],
+  'short-yes': [[680, 1500]],
   'short-closing-words': [[280, 1180]],
 };
 
 /**
- * Waits for the greeting, asks for customer support, interrupts the long explanation with "billing department", reads an
- * account number, listens to the balance ("not so sure"), and closes. The agent hangs up; if it does not, the caller does.
+ * Waits for the greeting, asks for customer support, gives a patient number and a date of birth, takes the time that is
+ * offered before the agent has finished asking ("yes"), and closes. The agent hangs up; if it does not, the caller does.
  */
 export function demoCaller(): CallerTrack {
   const whenAgentHasSpoken = (forMs: number, minHeardMs = 800) =>
     ({ after: 'agent_silent', forMs, minHeardMs, patienceMs: PATIENCE_MS }) as const;
   const steps: CallerStep[] = [
     { cue: whenAgentHasSpoken(600), action: { say: speech('q-customer-support') } },
+    { cue: whenAgentHasSpoken(700), action: { say: speech('numbers-three-groups', 0, 2) } },
+    { cue: whenAgentHasSpoken(700), action: { say: speech('numbers-three-groups', 2, 3) } },
+    // "One moment" and the offer after it are heard in one go: this is "on Tuesday at half past".
     {
-      cue: { after: 'agent_speaking', forMs: 3_500, patienceMs: PATIENCE_MS },
-      action: { say: speech('short-billing-department') },
+      cue: { after: 'agent_speaking', forMs: 4_700, patienceMs: 4_000 },
+      action: { say: speech('short-yes') },
     },
-    { cue: whenAgentHasSpoken(700), action: { say: speech('numbers-three-groups') } },
-    // "One moment" and the wait for the tool come first; the balance is the long part.
-    { cue: whenAgentHasSpoken(900, 4_500), action: { say: speech('short-not-so-sure') } },
-    { cue: whenAgentHasSpoken(700), action: { say: speech('short-closing-words') } },
+    { cue: whenAgentHasSpoken(700, 1_500), action: { say: speech('short-closing-words') } },
     { cue: { after: 'agent_silent', forMs: 6_000, patienceMs: 15_000 }, action: { hangUp: true } },
   ];
   return { steps };
 }
 
-/** The speech of one clip: silence at the edges cut, pauses between its segments shortened with the clip's own sound. */
-export function speech(id: string): Uint8Array {
+/**
+ * The speech of one clip, or of some of its segments: silence at the edges cut, pauses between segments shortened with the
+ * clip's own sound.
+ */
+export function speech(id: string, from = 0, to?: number): Uint8Array {
   const clip = readClip(fileURLToPath(new URL(`./callers/${id}.wav`, import.meta.url)));
-  const segments = SPEECH[id] ?? [];
+  const segments = (SPEECH[id] ?? []).slice(from, to);
   return Buffer.concat(
     segments.map(([startMs, endMs], i) => {
       const beforeMs = i === 0 ? EDGE_MS : GROUP_GAP_MS / 2;

@@ -179,7 +179,7 @@ describe('a pause', () => {
 test('the demo caller says five trimmed clips, numbers as one turn, and hangs up only as a last resort', () => {
   const { steps } = demoCaller();
   const lengths = steps.flatMap(({ action }) => ('say' in action ? [action.say.length / 8] : []));
-  expect(lengths).toEqual([2740, 2140, 5160, 1740, 1100]);
+  expect(lengths).toEqual([2740, 3190, 1820, 1020, 1100]);
   expect(steps.at(-1)?.action).toEqual({ hangUp: true });
   expect(steps.every(({ cue }) => 'after' in cue)).toBe(true);
 });
@@ -188,18 +188,8 @@ test('the demo caller keeps its place in a conversation with the clinic agent', 
   const line = new CallerLine();
   const playback = new PlaybackBuffer();
   const script = new CallerScript(demoCaller());
-  // What the agent says, in ms, after each clip of the caller: the fourth answer is a filler, a slow tool, the balance.
-  const answers = [
-    [[6000, 0]],
-    [[14_000, 0]],
-    [[4000, 0]],
-    [
-      [1500, 0],
-      [9000, 3000],
-    ],
-    [[5000, 0]],
-    [[2000, 0]],
-  ];
+  // What the agent says, in ms, after each clip of the caller: the third answer is a filler and the offer, without a pause.
+  const answers = [[[6000, 0]], [[3300, 0]], [[1200, 0]], [[5900, 0]], [[2100, 0]], [[2000, 0]]];
   const agentEvents: { atMs: number; talkMs?: number }[] = [];
   const answer = (atMs: number) => {
     let startMs = atMs;
@@ -229,16 +219,16 @@ test('the demo caller keeps its place in a conversation with the clinic agent', 
   }
   const heard = playback.heard(hangUpAtMs);
   const saysMs = line.said.map(({ atMs }) => atMs);
-  expect(heard.map(({ durationMs }) => Math.round(durationMs / 1000))).toEqual([6, 4, 4, 2, 9, 5, 2]);
-  const [greeting, explanation, question, , balance, anythingElse, goodbye] = heard;
+  expect(heard.map(({ durationMs }) => Math.round(durationMs / 100))).toEqual([60, 33, 12, 50, 21, 20]);
+  const [greeting, askNumber, askBirth, offer, booked, goodbye] = heard;
   const afterMs = (segment: { atMs: number; durationMs: number } | undefined) =>
     (segment?.atMs ?? 0) + (segment?.durationMs ?? 0);
   const expected = [
     afterMs(greeting) + 600,
-    (explanation?.atMs ?? 0) + 3500,
-    afterMs(question) + 700,
-    afterMs(balance) + 900,
-    afterMs(anythingElse) + 700,
+    afterMs(askNumber) + 700,
+    afterMs(askBirth) + 700,
+    (offer?.atMs ?? 0) + 4700,
+    afterMs(booked) + 700,
   ];
   saysMs.forEach((atMs, i) => expect(Math.abs(atMs - (expected[i] ?? 0))).toBeLessThanOrEqual(40));
   expect(saysMs).toHaveLength(5);
