@@ -60,10 +60,13 @@ export async function openAgentTools(options: AgentToolsOptions): Promise<AgentT
     if (faults.length === 0) return;
     throw new TrunklineError('TRK_CONFIG', [`The tools of ${of}:`, ...faults.map((one) => `  ${one}`)].join('\n'));
   };
-  const failed = (await Promise.allSettled(agents.map(open))).find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') {
+  const failed = (await Promise.allSettled(agents.map(open))).filter(
+    (one): one is PromiseRejectedResult => one.status === 'rejected',
+  );
+  if (failed.length > 0) {
     await close();
-    throw failed.reason;
+    const reasons = failed.map(({ reason }) => (reason as Error).message);
+    throw new TrunklineError('TRK_CONFIG', reasons.join('\n'), { cause: failed[0]?.reason });
   }
   const of = (agent: Agent): Equipment => equipment.get(agent.name) as Equipment;
   return {

@@ -9,7 +9,8 @@ import { TrunklineError } from '../errors.ts';
 import { checkTool } from '../tools/declaration.ts';
 import { BUILT_IN_TOOLS } from '../tools/built-in.ts';
 import { checkToolNames, readToolSources } from '../tools/source-checks.ts';
-import type { Tool } from '../tools/tool.ts';
+import type { ToolSource } from '../tools/sources.ts';
+import type { Tool, ToolPolicy } from '../tools/tool.ts';
 import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
 import type { Agent } from './agent.ts';
@@ -73,6 +74,11 @@ export async function loadAgents(dir: string, bounds: AgentBounds): Promise<Agen
       continue;
     }
     const source = new YamlSource(name, shown, text);
+    if (source.at('openapi') !== undefined) {
+      const folder = 'put it beside the agent into a folder of their own, whose agent file is agent.yaml';
+      faults.push(`${shown}:1:1: expected an agent file; this is an OpenAPI document: ${folder}`);
+      continue;
+    }
     const agent = await loadAgent(source, text, resolve(dir), bounds);
     if (agent) agents.push(agent);
     sources.push(source);
@@ -167,6 +173,9 @@ async function loadAgent(
   const declared = await readToolSources(source, read);
   checkToolNames(source, declared.sources, [...tools.map(({ name }) => name), ...BUILT_IN_TOOLS]);
   checkTargets(source);
+  const policies = [...tools.map(({ policy }) => policy ?? {}), ...declared.sources.flatMap(policiesIn)];
+  checkConsent(source, policies);
+  checkDigits(source, policies);
   if (!file || source.faults.length > 0) return undefined;
 
   const { model } = file;
@@ -328,6 +337,35 @@ function checkRetention(source: YamlSource): void {
     if (asked === 'forever' || (typeof asked === 'number' && asked > most))
       source.fault(['retention', key], `expected at most ${most}, the days of retention.metadata_days`);
   }
+}
+
+/** How the tools of a source are run. */
+function policiesIn(source: ToolSource): Partial<ToolPolicy>[] {
+  if (source.kind === 'http') return [source.policy];
+  if (source.kind === 'openapi') return source.operations.map(({ policy }) => policy);
+  return source.kind === 'mcp' ? source.allow.map(({ policy }) => policy) : [];
+}
+
+/** Where no words are known, any turn of the caller would count as a yes. */
+function checkConsent(source: YamlSource, policies: readonly Partial<ToolPolicy>[]): void {
+  const irreversible = policies.some(({ effect }) => effect === 'irreversible');
+  if (!irreversible || source.at('model', 'transcription') !== 'off' || source.at('consent', 'by') === 'key') return;
+  source.fault(
+    ['consent', 'by'],
+    'expected key: with model.transcription off nobody knows whether a caller said yes to what cannot be undone',
+  );
+}
+
+/** A reference to digits that nobody collects could never be used. */
+function checkDigits(source: YamlSource, policies: readonly Partial<ToolPolicy>[]): void {
+  const fields = source.at('keypad');
+  const known = typeof fields === 'object' && fields !== null ? Object.keys(fields) : [];
+  for (const field of new Set(policies.flatMap(({ digits = [] }) => digits)))
+    if (!known.includes(field))
+      source.fault(
+        ['tools'],
+        `expected digits to name a field under keypad: ${known.join(', ') || 'there is none'} (found ${field})`,
+      );
 }
 
 /** A caller who is transferred to the agent's own number is back where they were. */

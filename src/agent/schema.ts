@@ -179,7 +179,11 @@ const keypadField = section({
   sensitive: flag().default(false),
 });
 
-const words = (what: string) => z.array(text(what), `a list: ${what}`).min(1, `a list: ${what}`).max(100);
+const words = (what: string) =>
+  z
+    .array(text(`${what}, with a letter or digit in each`, /[\p{L}\p{N}]/u), `a list: ${what}`)
+    .min(1, `a list: ${what}`)
+    .max(100);
 
 const consent = section({
   by: oneOf(['voice_or_key', 'key']).default('voice_or_key'),
@@ -187,7 +191,8 @@ const consent = section({
   no: words('words of a caller who does not').optional(),
 });
 
-const regular = 'a regular expression that is not empty';
+const regular =
+  'a regular expression that matches something, without a repeated part inside a repeated part, such as (a+)+';
 const guardrail = section({
   name: text('a name'),
   watch: oneOf(['speech', 'arguments']),
@@ -195,12 +200,27 @@ const guardrail = section({
   instead: text('a sentence that tells the agent what to do instead'),
 });
 
+/** One that repeats inside what repeats can take for ever on a short text, and every call of the process with it. */
 function isRegular(pattern: string): boolean {
   try {
-    return !new RegExp(pattern, 'iu').test('');
+    return !new RegExp(pattern, 'iu').test('') && !repeatsRepeated(pattern);
   } catch {
     return false;
   }
+}
+
+/** Whether a group that holds a repetition (or a choice) is itself repeated; a reference back counts as well. */
+function repeatsRepeated(pattern: string): boolean {
+  const plain = pattern.replace(/\\[^1-9k]/g, '_').replace(/\[[^\]]*\]/g, '_');
+  if (/\\[1-9k]/.test(plain)) return true;
+  const open: boolean[] = [];
+  for (let at = 0; at < plain.length; at++) {
+    const char = plain[at] as string;
+    if (char === '(') open.push(false);
+    else if (/[*+{|]/.test(char)) open.fill(true);
+    else if (char === ')' && open.pop() === true && /^[*+{]/.test(plain.slice(at + 1))) return true;
+  }
+  return false;
 }
 
 /** What an agent file may hold. */
@@ -272,7 +292,11 @@ export const agentSchema = section({
   hand_off: z
     .record(z.string(), text('a sentence that tells the agent when'), 'a mapping: the name of an agent, and when')
     .default({}),
-  guardrails: z.array(guardrail, 'a list of guardrails').max(50, 'at most 50 guardrails').default([]),
+  guardrails: z
+    .array(guardrail, 'a list of guardrails')
+    .max(50, 'at most 50 guardrails')
+    .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'each guardrail under a name of its own')
+    .default([]),
   filler: section({
     after_ms: integer(500, 30_000, ' of milliseconds').optional(),
     say: offOr(sentence(), 'what the agent is told to say').default('off'),

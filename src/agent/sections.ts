@@ -134,10 +134,11 @@ export const keypadOf = ({ keypad }: AgentFile): Agent['keypad'] =>
 /** Plain words of agreement and of refusal in the languages that callers of a sample agent speak; an agent file may name its own. */
 const YES =
   'yes,yeah,yep,yup,sure,correct,right,exactly,okay,ok,absolutely,please do,go ahead,do it,confirm,confirmed,i agree,' +
+  "d'accord," +
   'ja,genau,gerne,richtig,sí,si,claro,correcto,vale,de acuerdo,oui,certo,esatto,sim,isso';
 const NO =
   "no,nope,not,don't,dont,do not,never,wait,stop,hold on,cancel that,wrong,incorrect,nein,nicht,falsch,halt,warte,moment," +
-  'espera,para,incorrecto,non,pas,attendez,sbagliato,aspetta,não,espere';
+  'espera,incorrecto,non,pas,attendez,sbagliato,aspetta,não,espere';
 
 export function consentOf({ consent }: AgentFile): Agent['consent'] {
   const list = (given: readonly string[] | undefined, usual: string): string[] =>

@@ -127,6 +127,8 @@ async function removeWords(path: string): Promise<Amount> {
     sipHeaders: {},
     turns: (record.turns ?? []).map(turnWithoutWords),
     tools: (record.tools ?? []).map(toolWithoutWords),
+    // What the agent wrote of the caller; what it was about is a fact.
+    notes: (record.notes ?? []).map((note) => ({ ...note, text: '' })),
   })}\n`;
   if (facts === text) return NOTHING;
   await replaceFile(path, facts);

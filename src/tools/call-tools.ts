@@ -49,7 +49,7 @@ const MAX_TOLD_BYTES = MOST_OUTPUT_BYTES + 1024;
 /** A sentence that a tool wrote for the model may be longer than an error message. */
 const MAX_SENTENCE = 600;
 
-/** What a run takes of `perCall`: guessing a birthday fails often and fast, so that failures count too. In tenths. */
+/** What a run takes of `perCall`, in tenths: a wrong guess is a run like any other, a service that was down hardly. */
 const SUCCESS = 10;
 const FAILURE = 1;
 
@@ -225,7 +225,7 @@ export function createCallTools({ clock, random, entries, tried }: Workshop, cal
         ? told('failed', `${name} was run, but what it answered cannot be read.`, tries)
         : told('ok', text, tries);
     }
-    spend(name, (tries > 0 ? FAILURE : 0) - SUCCESS);
+    spend(name, (tries === 0 ? 0 : isAnswer(end) ? SUCCESS : FAILURE) - SUCCESS);
     if (tries === 0 || end.end === 'declined') attempt?.notDone();
     return failed(entry, end, tries);
   }
@@ -298,6 +298,9 @@ export function createCallTools({ clock, random, entries, tried }: Workshop, cal
 
   return { run };
 }
+
+/** The tool has said no to what was asked, rather than not answered. */
+const isAnswer = (end: RunEnd): boolean => (end.end === 'declined' || end.end === 'broken') && end.passing !== true;
 
 /** A copy that nobody can change, where it is short enough to be an argument; else undefined. */
 function snapshot(value: unknown): unknown {

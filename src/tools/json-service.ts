@@ -19,10 +19,12 @@ export interface JsonRequest {
 const MAX_ANSWER_BYTES = 256 * 1024;
 const MAX_ERROR_BYTES = 16 * 1024;
 const MAX_QUOTE = 200;
+/** Shorter ones, a tenant's name in a header, may stand in an answer as what they are; a token does not. */
+const MIN_TOKEN_CHARS = 20;
 
 /**
  * The value that the service answered; undefined where it answered nothing.
- * @param secrets values that a quoted error must not hold
+ * @param secrets values that neither a quoted error nor an answer may hold: some services repeat what they are sent
  * @throws ToolFailure
  */
 export async function askService(
@@ -43,7 +45,7 @@ export async function askService(
   reply.body.destroy();
   if (text.trim() === '') return undefined;
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(withoutTokens(text, secrets)) as unknown;
   } catch {
     throw unclear('The service answered something that is not the JSON it says it is.');
   }
@@ -112,6 +114,13 @@ function messageIn(value: unknown, depth = 0): string {
     if (inner !== '') return inner;
   }
   return '';
+}
+
+/** The text without our own tokens. */
+export function withoutTokens(text: string, secrets: ReadonlySet<string>): string {
+  let clean = text;
+  for (const secret of secrets) if (secret.length >= MIN_TOKEN_CHARS) clean = clean.replaceAll(secret, '[secret]');
+  return clean;
 }
 
 /** One line of at most 200 characters, without anything that is not printed. */

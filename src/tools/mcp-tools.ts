@@ -5,7 +5,7 @@ import type { CallToolResult, Tool as ListedTool } from '@modelcontextprotocol/c
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Service } from './http-tool.ts';
-import { oneLine } from './json-service.ts';
+import { oneLine, withoutTokens } from './json-service.ts';
 import { openMcpSession } from './mcp-session.ts';
 import type { McpSession, McpTarget } from './mcp-session.ts';
 import { unclear } from './outbound.ts';
@@ -299,16 +299,18 @@ function valueOf(result: CallToolResult, secrets: ReadonlySet<string>): unknown 
     // A tool may have done half of it.
     throw unclear(quoted === '' ? 'The service refused.' : `The service refused. It says: ${quoted}`);
   }
-  if (result.structuredContent !== undefined) return result.structuredContent;
+  if (result.structuredContent !== undefined)
+    return JSON.parse(withoutTokens(JSON.stringify(result.structuredContent), secrets)) as unknown;
   if (text === '') return undefined;
   if (text.length > MAX_RESULT_CHARS) throw unclear('The service answered more than we can read.');
-  if (/^[[{]/.test(text))
+  const clean = withoutTokens(text, secrets);
+  if (/^[[{]/.test(clean))
     try {
-      return JSON.parse(text) as unknown;
+      return JSON.parse(clean) as unknown;
     } catch {
       // A text that only begins like JSON.
     }
-  return text;
+  return clean;
 }
 
 /** Only texts can be spoken of. */

@@ -12,7 +12,7 @@ const PERSONAL = new Set(
   (
     'pin password passwd passcode passphrase pwd secret token otp credential credentials auth authorization apikey ' +
     'card cvv cvc pan iban ssn passport birth birthday birthdate dob surname firstname lastname fullname ' +
-    'phone telephone mobile email mail address street'
+    'phone telephone mobile email mail address street name postcode postal zip zipcode geburtsdatum telefon'
   ).split(' '),
 );
 

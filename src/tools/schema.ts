@@ -67,7 +67,7 @@ const POLICY = {
   ).optional(),
   digits: listOf('field names', text('the name of a keypad field', /^\w{1,64}$/)).optional(),
   returns: listOf('paths of the answer', text('a path of the answer such as slots.start', PATH)).optional(),
-  max_output_bytes: integer(100, 65_536, ' of bytes').optional(),
+  max_output_bytes: integer(100, 16_384, ' of bytes').optional(),
   on_failure: text('a sentence for the model').max(1_000, 'a sentence of at most 1000 characters').optional(),
   redact: listOf('argument names', argumentName()).optional(),
   price_usd: z.number(dollars).min(0, dollars).max(1_000, dollars).optional(),

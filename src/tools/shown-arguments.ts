@@ -6,7 +6,13 @@ import type { Tool } from './tool.ts';
 
 /** @param salt the call's id: markers of different calls differ */
 export function shownArguments(tools: readonly Tool[], salt: string): (name: string, text: string) => string {
-  const known = new Map(tools.map((tool) => [tool.name, tool]));
-  return (name, text) =>
-    BUILT_IN_TOOLS.includes(name) && name !== SEND_SMS ? text : redactArguments(known.get(name), text, salt);
+  const known = Map.groupBy(tools, ({ name }) => name);
+  return (name, text) => {
+    if (BUILT_IN_TOOLS.includes(name) && name !== SEND_SMS) return text;
+    const all = known.get(name);
+    // Agents that hand calls to each other may each have one of that name: what any of them hides is hidden.
+    return all === undefined
+      ? redactArguments(undefined, text, salt)
+      : all.reduce((shown, tool) => redactArguments(tool, shown, salt), text);
+  };
 }

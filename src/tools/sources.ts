@@ -240,6 +240,8 @@ export function namesOf(source: ToolSource): readonly { name: string; at: string
 
 /** What a source is called on `/readyz` and in the log: nothing that could hold a secret or the environment. */
 export function labelOf(source: ToolSource): string {
-  if (source.kind === 'openapi') return `openapi ${source.described ? basename(source.document) : source.at}`;
-  return source.kind === 'http' ? `http ${source.name}` : `${source.kind} ${source.at}`;
+  // Where it stands, without the folders above: /readyz is open to everybody.
+  const at = source.at.split(/[/\\]/).slice(-2).join('/');
+  if (source.kind === 'openapi') return `openapi ${source.described ? basename(source.document) : at}`;
+  return source.kind === 'http' ? `http ${source.name}` : `${source.kind} ${at}`;
 }

@@ -34,7 +34,7 @@ export interface ToolPolicy {
   idempotent: boolean;
   /** Runs at once, over all calls of this process. */
   atOnce: number;
-  /** Successful runs allowed in one call; null: any number. Failures count ten times as little. */
+  /** Runs allowed in one call; null: any number. One that got no answer (a service that is down) counts a tenth. */
   perCall: number | null;
   /** Tools that must have succeeded before in this call. */
   needs: readonly string[];

@@ -12,7 +12,8 @@ import { ToolFailure } from './tool.ts';
  */
 export type RunEnd =
   | { end: 'answered'; answer: unknown }
-  | { end: 'declined' | 'broken'; error: unknown }
+  /** `passing`: it was no answer of the service's to what was asked. */
+  | { end: 'declined' | 'broken'; error: unknown; passing?: boolean }
   | { end: 'late' | 'stopped' | 'call_over' | 'crowded' | 'circuit_open' };
 
 export interface Run {

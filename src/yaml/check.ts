@@ -41,6 +41,11 @@ function faultsOf(schema: z.core.$ZodType, issue: z.core.$ZodIssue, above: Prope
       return { path: [...path, key], unknownKey: true, wantsText: false, expected };
     });
   }
+  // A name that the operator chose.
+  if (issue.code === 'invalid_key')
+    return [
+      { path, unknownKey: true, wantsText: false, expected: `expected ${issue.issues[0]?.message ?? 'another name'}` },
+    ];
   let wantsText = issue.code === 'invalid_type' && issue.expected === 'string';
   if (issue.code === 'invalid_union') {
     // `off | mapping`: if a mapping was given, its own faults say more than "neither fits".

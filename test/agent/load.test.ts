@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { Agent } from '../../src/agent/agent.ts';
 import { loadAgents } from '../../src/agent/load.ts';
 import { agentSchema } from '../../src/agent/schema.ts';
@@ -111,6 +112,17 @@ test('two keys make an agent; everything else has a default', async () => {
       goodbye: 'I am sorry, I have to end our call here. Thank you for calling, and goodbye.',
     },
     tools: [],
+    sources: [],
+    outbound: { hosts: [], private: [] },
+    transfer: {},
+    keypad: {},
+    consent: { by: 'voice_or_key', yes: expect.arrayContaining(['yes']), no: expect.arrayContaining(['no', 'not']) },
+    notes: null,
+    sendsDtmf: false,
+    sms: null,
+    handOff: [],
+    guardrails: [],
+    filler: { afterMs: 1700, say: null, music: null, musicAfterMs: 2000 },
     endCall: { enabled: true, goodbye: 'Say a short, friendly goodbye.' },
     recording: null,
     retention: { audioDays: null, textDays: null, metadataDays: null },
@@ -602,28 +614,43 @@ test('the sample agent answers every number, discloses the recording and knows i
     return { status, output };
   };
   expect(await ask('100019021001803')).toEqual({ status: 'ok', output: '{"balance_usd":42.5,"due":"June 3"}' });
-  expect(await ask('123456')).toEqual({
-    status: 'failed',
-    output: 'lookup_account failed: There is no account with this number.',
-  });
+  expect(await ask('123456')).toEqual({ status: 'failed', output: 'There is no account with this number.' });
   expect((await ask('12-34')).status).toBe('invalid');
 });
 
 const DOCS = readFileSync(new URL('docs/agent-file.md', REPOSITORY), 'utf8');
 
+/** What the full example names beside itself. */
+const EXAMPLE_FILES = {
+  'clinic-tools.ts': TOOL,
+  'documents/clinic-api.yaml': readFileSync(new URL('agents/clinic/clinic-api.yaml', REPOSITORY)),
+  'clips/greeting.wav': SILENCE,
+  'clips/hold.wav': SILENCE,
+  'clips/apology.wav': SILENCE,
+  'clips/music.wav': SILENCE,
+  'pharmacy.yaml': 'name: Harbor Pharmacy\nanswers: [pharmacy]\ninstructions: Refill prescriptions.\n',
+};
+
 test('the examples of docs/agent-file.md are valid, and the full one uses every key', async () => {
   const examples = [...DOCS.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml!);
   expect(examples).toHaveLength(2);
-  const files = {
-    'clinic-tools.ts': TOOL,
-    'clips/greeting.wav': SILENCE,
-    'clips/hold.wav': SILENCE,
-    'clips/apology.wav': SILENCE,
-  };
-  const loaded = await Promise.all(examples.map((yaml) => load(yaml, files)));
+  const loaded = await Promise.all(examples.map((yaml) => load(yaml, EXAMPLE_FILES)));
   expect(loaded.map(({ answers }) => answers)).toEqual([['*'], ['+15551234567', 'frontdesk']]);
-  for (const [section, key] of allKeys())
-    if (key !== 'eagerness') expect(examples[1], [...section, key].join('.')).toMatch(new RegExp(`^ *${key}:`, 'm'));
+  expect(loaded[1]?.sources.map(({ kind }) => kind)).toEqual(['file', 'http', 'openapi', 'mcp']);
+  const example = parse(examples[1]!) as unknown;
+  for (const path of allKeys())
+    if (path.at(-1) !== 'eagerness') expect(usesAny(example, path), path.join('.')).toBe(true);
+});
+
+test('what is not in an example is missed', () => {
+  const example = { transfer: { desk: { to: 'x' } }, tools: [{ mcp: { allow: { a: { needs: [] } } } }] };
+  expect(usesAny(example, ['transfer', 'to'])).toBe(true);
+  expect(usesAny(example, ['transfer', 'how'])).toBe(false);
+  expect(usesAny(example, ['tools', 'http', 'url'])).toBe(false);
+  expect(usesAny(example, ['tools', 'mcp', 'url'])).toBe(false);
+  // One policy for three kinds of tool.
+  expect(usesAny(example, ['tools', 'http', 'needs'])).toBe(true);
+  expect(usesAny(example, ['tools', 'http', 'fill'])).toBe(false);
 });
 
 test('a fallback takes from the first model what it does not say itself', async () => {
@@ -638,28 +665,76 @@ test('a fallback takes from the first model what it does not say itself', async 
   ]);
 });
 
-test('docs/agent-file.md describes every key', () => {
-  for (const [section, key] of allKeys()) {
-    const described =
-      section.length === 0 ? [`\`${key}\``] : [`| \`${key}\` `, `| \`${section.at(-1)}.${key}\` `, `### \`${key}\``];
-    expect(
-      described.some((text) => DOCS.includes(text)),
-      [...section, key].join('.'),
-    ).toBe(true);
+test('docs/agent-file.md describes every key in its section', () => {
+  for (const path of allKeys()) {
+    const rows = path.map((_, i) => `| \`${path.slice(i).join('.')}\` `);
+    const described = sectionsOf(path).some((text) => rows.some((row) => text.includes(row)));
+    const hasItsOwn = path.length === 1 && DOCS.includes(`\n### \`${path[0]}\`\n`);
+    expect(described || hasItsOwn, path.join('.')).toBe(true);
   }
 });
 
-test('the tool file in docs/agent-file.md is a valid tool', async () => {
-  const [, code] = /```ts\n(.*?)```/s.exec(DOCS) ?? [];
-  const agent = await load(`${MINIMAL}tools: t.ts\n`, { 't.ts': code! });
-  expect(agent.tools.map(({ name }) => name)).toEqual(['lookup_order']);
+test('the policy that docs/agent-file.md tells once is that of all three kinds', () => {
+  const [, ...rows] = sectionOf('Policy').split('\n| `');
+  expect(new Set(rows.map((row) => row.split('`')[0]!))).toEqual(POLICY_KEYS);
 });
 
-/** Every key of the schema with the sections it is in. */
-function allKeys(section: string[] = []): [section: string[], key: string][] {
+/** The text below a heading of the page, to the next one. */
+function sectionOf(heading: string): string {
+  const text = DOCS.split(/^#{2,4} /m).find((part) => part.startsWith(`${heading}\n`));
+  if (text === undefined) throw new Error(`docs/agent-file.md has no section ${heading}`);
+  return text;
+}
+
+/** Where the page may describe a key. */
+function sectionsOf(path: string[]): string[] {
+  const [first = '', second = ''] = path;
+  if (path.length === 1) return [sectionOf('Who')];
+  if (first !== 'tools' || path.length === 2) return [sectionOf(`\`${first}\``)];
+  return [sectionOf(`\`${second}\``), ...(POLICY_KEYS.has(path.at(-1)!) ? [sectionOf('Policy')] : [])];
+}
+
+/** Every key of the schema as a path; names that the operator chooses (of targets, operations, …) are left out of it. */
+function allKeys(section: string[] = []): string[][] {
   return keysAt(agentSchema, section).flatMap((key) => {
     const inner = keysAt(agentSchema, [...section, key]);
     const nested = inner.length > 0 && inner.join() !== keysAt(agentSchema, section).join();
-    return [[section, key] as [string[], string], ...(nested ? allKeys([...section, key]) : [])];
+    return [[...section, key], ...(nested ? allKeys([...section, key]) : [])];
   });
 }
+
+/** Whether an example says something at this path, or at one that has the same keys. */
+function usesAny(example: unknown, path: readonly string[]): boolean {
+  const [first, second, third, ...rest] = path;
+  if (first === 'admission' && second === 'refused' && rest.length > 0)
+    return REFUSED.some((group) => uses(example, [first, second, group, ...rest]));
+  const isPolicy = first === 'tools' && third !== undefined && POLICY_KEYS.has(path.at(-1)!);
+  return isPolicy ? TOOL_POLICIES.some((section) => uses(example, [...section, path.at(-1)!])) : uses(example, path);
+}
+
+/** Goes through lists, and through names that the operator chose. */
+function uses(value: unknown, path: readonly string[]): boolean {
+  const [key, ...rest] = path;
+  if (key === undefined) return value !== undefined;
+  if (typeof value !== 'object' || value === null) return false;
+  if (!Array.isArray(value) && Object.hasOwn(value, key)) return uses((value as Record<string, unknown>)[key], rest);
+  const isChosen = !Array.isArray(value) && Object.keys(value).some((name) => ALL_NAMES.has(name));
+  return !isChosen && Object.values(value).some((inner) => uses(inner, path));
+}
+
+/** The keys of one refusal are those of each. */
+const REFUSED = keysAt(agentSchema, ['admission', 'refused']);
+/** Sections that hold one tool each, of every kind that is declared. */
+const TOOL_POLICIES = [
+  ['tools', 'http'],
+  ['tools', 'openapi', 'operations'],
+  ['tools', 'mcp', 'allow'],
+];
+const [FIRST_POLICY = [], ...OTHER_POLICIES] = TOOL_POLICIES.map((section) => keysAt(agentSchema, section));
+/** What all of them may say of how they run. */
+const POLICY_KEYS = new Set(
+  FIRST_POLICY.filter(
+    (key) => key !== 'name' && key !== 'description' && OTHER_POLICIES.every((keys) => keys.includes(key)),
+  ),
+);
+const ALL_NAMES = new Set(allKeys().flat());

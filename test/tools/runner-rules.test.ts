@@ -123,21 +123,28 @@ test.each(['__proto__', '__proto__.x', 'constructor.name', 'patients.length', 'n
   },
 );
 
-test('so many successes, ten times as many failures, and parallel requests do not pass the bound together', async () => {
-  let fails = false;
+test('so many runs, wrong guesses too; ten times as many without an answer; parallel ones do not pass the bound together', async () => {
+  let fails: Error | null = null;
   const run = vi.fn<Tool['run']>(() => {
-    if (fails) throw new Error('No such birthday.');
+    if (fails) throw fails;
     return 'ok';
   });
-  const { ask, call } = workbench([tool('find', { effect: 'reads', perCall: 3 }, run)]);
+  const { ask, call } = workbench([tool('find', { effect: 'reads', perCall: 3, retries: 0 }, run)]);
   const outcomes = await Promise.all(Array.from({ length: 6 }, (_, n) => ask('find', { n })));
   expect(outcomes.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'refused', 'refused', 'refused']);
   expect(outcomes[5]!.output).toBe('find was not run: it may not be used any more in this call.');
-  fails = true;
-  run.mockClear();
-  const { ask: guess } = call('c2');
-  for (let n = 0; n < 50; n += 1) await guess('find', { n });
-  expect(run).toHaveBeenCalledTimes(30);
+  for (const [callId, failure, times] of [
+    ['c2', new Error('No such birthday.'), 3],
+    ['c3', new ToolFailure('No such birthday.'), 3],
+    // What counts for the circuit is asked of calls far apart.
+    ['c4', new ToolFailure('The service is down.', { passing: true }), 5],
+  ] as const) {
+    fails = failure;
+    run.mockClear();
+    const { ask: guess } = call(callId);
+    for (let n = 0; n < 50; n += 1) await guess('find', { n });
+    expect(run, callId).toHaveBeenCalledTimes(times);
+  }
 });
 
 const PIN = { type: 'object', properties: { pin: { type: 'string', pattern: '^\\d{4,19}$' }, note: {} } };
