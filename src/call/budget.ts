@@ -7,6 +7,7 @@ import { end, leave } from './ending.ts';
 import type { BudgetShare } from './event.ts';
 import type { CallState } from './state.ts';
 import { terminationOf } from './termination.ts';
+import { isSentOn } from './transfer.ts';
 
 /** What money means to a conversation. */
 export interface BudgetState {
@@ -35,7 +36,8 @@ export function budgetChanged(d: Draft, { reserved, share }: { reserved: boolean
 /** After each event: what has become due while answers wait is asked for, and a call that has used all ends. */
 export function keepToBudget(d: Draft, before: CallState): void {
   const { budget, turn } = d.state;
-  if (isFarewell(d.state)) return;
+  // A caller who is with a person costs nothing there, and is not taken away.
+  if (isFarewell(d.state) || isSentOn(d.state)) return;
   if (budget.over && turn.answer === null) return sayGoodbye(d);
   const due = dueAnswer(d.state);
   if (budget.held && due !== null && due !== dueAnswer(before)) cause(d, { do: 'budget.reserve' });

@@ -67,7 +67,8 @@ export function builtIn(d: Draft, { toolCall, name, arguments: text }: ToolCalle
 
 /** The goodbye contract: what was said in the same answer is the farewell; if nothing was, it is asked for. */
 function agentLeaves(d: Draft, toolCall: string): void {
-  if (d.state.turn.callerSpeaking || d.state.phase === 'leaving' || d.state.transfer !== null)
+  const busy = d.state.transfer !== null || d.state.collecting !== null;
+  if (d.state.turn.callerSpeaking || d.state.phase === 'leaving' || busy)
     return settleTool(d, toolCall, 'Not ended: the call is not at its end.', true);
   if (!isConnected(d)) {
     // The caller, who is not there yet, will hear what it says next.

@@ -14,7 +14,7 @@ import type { CallEffect } from './effect.ts';
 import type { CallEvent, Origin, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
 import type { Feed } from './feed.ts';
 import { KEY_MS, WAIT_MS } from './built-ins.ts';
-import { isHidden } from './collecting.ts';
+import { isHidden, isTooLate } from './collecting.ts';
 import { afterFault } from './ending.ts';
 import { Drawer, hidden } from './hidden.ts';
 import { step } from './machine.ts';
@@ -69,8 +69,8 @@ export interface CallOptions {
   runTool(run: ToolRun): Promise<ToolOutcome>;
   /** Asks the carrier to open a media stream of this call again. */
   recallLeg(): void;
-  /** Tells the carrier to take the caller elsewhere; false: it cannot be told. Never rejects. */
-  redirectLeg(next: NextStep): Promise<boolean>;
+  /** Tells the carrier to take the caller elsewhere, until that is `unwanted`; false: it cannot be told. Never rejects. */
+  redirectLeg(next: NextStep, unwanted: AbortSignal): Promise<boolean>;
   /** People whom the caller is handed over to. */
   people: { call(person: WantedPerson): void; drop(): void };
   /** Stores what follows the media, before the media ends. Never rejects. */
@@ -93,6 +93,8 @@ const TONE_MS = 100;
 const TOOLS_WITHIN_MS = 30_000;
 /** A disk slower than this does not keep the caller on a dead line. */
 const STORE_WITHIN_MS = 300;
+/** An order to the carrier is carried out within a tenth of a second; the end of the media does the same. */
+const ORDER_WITHIN_MS = 2_500;
 
 export class Call {
   readonly callId: string;
@@ -111,6 +113,8 @@ export class Call {
   readonly #resolveClosed: () => void;
   #state: CallState;
   #leg: CarrierLeg | null = null;
+  /** Ends an order about the leg. */
+  #legGone = (): void => {};
   /** Legs so far; they are named l1, l2, … */
   #legs = 0;
   #atMs: number;
@@ -119,6 +123,8 @@ export class Call {
   /** `call.end` was performed; a socket may be gone before that. */
   #ended = false;
   #finishing = false;
+  /** The call ended under a secret input: what comes until the media is gone is hidden as well. */
+  #endedHidden = false;
   #giveUp: Cancel = () => {};
 
   constructor(options: CallOptions) {
@@ -152,6 +158,7 @@ export class Call {
     const leg = this.#leg;
     this.#leg = null;
     this.#legReleased = true;
+    this.#legGone();
     this.receive({ type: 'leg.closed', cause: 'socket_lost', detail, silentMs: leg.silentMs ?? 0 });
     leg.close();
     this.#finishIfDone();
@@ -179,6 +186,7 @@ export class Call {
       if (event.type === 'leg.closed') {
         this.#leg = null;
         this.#legReleased = true;
+        this.#legGone();
       }
       const { on } = this.#state;
       this.receive(event, on.leg === name ? on : { ...on, leg: name });
@@ -189,8 +197,10 @@ export class Call {
   /** What the caller says and keys in where nobody may see it is hidden before anybody does. */
   #asMayBeSeen(event: LegEvent): LegEvent {
     const state = this.#state;
-    if (state.phase === 'ended' || (state.collecting === null && state.hiddenUntilMs === 0)) return event;
-    if (isHidden(state, this.#options.clock.nowMs())) return hidden(event, this.#drawer);
+    if (state.phase === 'ended') return this.#endedHidden ? hidden(event, null) : event;
+    if (state.collecting === null && state.hiddenUntilMs === 0) return event;
+    const atMs = this.#options.clock.nowMs();
+    if (isHidden(state, atMs)) return hidden(event, isTooLate(state, atMs) ? null : this.#drawer);
     // Where it is no secret it is kept all the same, for the tool that asks for it.
     if (event.type === 'leg.digit_pressed') this.#drawer.press(event.digit);
     return event;
@@ -253,8 +263,10 @@ export class Call {
   }
 
   #step(event: CallEvent): void {
-    const [state, effects] = step(this.#state, event);
+    const before = this.#state;
+    const [state, effects] = step(before, event);
     this.#state = state;
+    if (state.phase === 'ended' && before.phase !== 'ended') this.#endedHidden = isHidden(before, event.atMs);
     this.#options.feed.stepped(event, effects);
     for (const effect of effects) this.#perform(effect);
   }
@@ -384,12 +396,25 @@ export class Call {
     const leg = this.#leg;
     void options.storeNext(next).then(() => {
       // The carrier asks what follows as soon as its media is over.
-      if (by === 'close') leg?.close();
-      else
-        void options.redirectLeg(next).then((moved) => {
-          if (!moved) leg?.close();
-        });
+      if (by === 'close') return leg?.close();
+      this.#orderLeg(next);
     });
+  }
+
+  /** By an order; one that was carried out is not given again, for it would take the caller out of where it led. */
+  #orderLeg(next: NextStep): void {
+    const { clock } = this.#options;
+    const leg = this.#leg;
+    const unwanted = new AbortController();
+    const over = (): void => {
+      cancel();
+      unwanted.abort();
+      // The carrier asks what follows as soon as its media is over.
+      if (this.#leg === leg) leg?.close();
+    };
+    const cancel = clock.at(clock.nowMs() + ORDER_WITHIN_MS, over);
+    this.#legGone = over;
+    void this.#options.redirectLeg(next, unwanted.signal).then((moved) => (moved ? cancel() : over()));
   }
 
   /** The carrier asks what follows as soon as its media ends: the answer is stored first. */
@@ -414,7 +439,7 @@ export class Call {
       if (this.#tools.size === 0) return this.#finish();
       this.#sessions.clear();
       this.#legReleased = true;
-      this.#giveUp = clock.at(clock.nowMs() + TOOLS_WITHIN_MS, () => this.#finish());
+      this.#giveUp = clock.at(clock.nowMs() + TOOLS_WITHIN_MS - CLOSE_WITHIN_MS, () => this.#finish());
     };
     // After a process that stood still the closes lie ready, and are heard of before the next turn's timers.
     this.#giveUp = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => {
@@ -439,6 +464,7 @@ export class Call {
   /** A fault of ours: this call ends by name, whatever state it is in; no other call is touched. */
   #collapse(): void {
     if (this.#state.phase !== 'ended') {
+      this.#endedHidden = isHidden(this.#state, this.#atMs);
       const { v, callId, direction, on, policy, capabilities } = this.#state;
       const termination = terminationOf('internal_error');
       this.#state = { v, callId, direction, on, policy, capabilities, phase: 'ended', termination };

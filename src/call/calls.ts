@@ -59,6 +59,8 @@ export interface CallsOptions {
   meter(agent: Agent, incoming: IncomingCall): SpendMeter;
   /** The tools of an agent in one call. */
   tools(agent: Agent, caller: ToolCaller): CallTools;
+  /** What may be kept of the arguments of these agents' tools. */
+  shownArguments?(agents: readonly Agent[], callId: string): (name: string, text: string) => string;
   store: CallStore;
   /** Orders to the carrier beside the media; null where nothing may be ordered. */
   control: CarrierControl | null;
@@ -217,11 +219,11 @@ export class Calls implements CallIntake {
       { callId, incoming, agent, ticket },
       {
         recallLeg: () => this.#recall(live),
-        redirectLeg: (next) => this.#redirect(live, next),
+        redirectLeg: (next, unwanted) => this.#redirect(live, next, unwanted),
         people: this.#people,
         ended: (termination) => {
           live.endedAtMs = clock.nowMs();
-          this.#people.over(callId);
+          this.#people.over(callId, incoming.carrierCallId);
           this.#forgetToken(live);
           watch.ended(callId, termination);
           made.noteEnd(termination);
@@ -362,10 +364,12 @@ export class Calls implements CallIntake {
   }
 
   /** Tells the carrier to take the caller elsewhere. */
-  async #redirect({ call, incoming }: LiveCall, next: NextStep): Promise<boolean> {
+  async #redirect({ call, incoming }: LiveCall, next: NextStep, unwanted: AbortSignal): Promise<boolean> {
     const { control, watch } = this.#options;
     if (control === null) return false;
-    const outcome = await control.redirect(incoming.carrierCallId, next);
+    const outcome = await control.redirect(incoming.carrierCallId, next, unwanted);
+    // The media is over: the order was carried out, whatever its answer is.
+    if (unwanted.aborted) return true;
     watch.ordered(call.callId, 'redirect', outcome);
     return outcome === 'done';
   }

@@ -9,6 +9,8 @@ import { settleTool } from './tool-outcome.ts';
 
 /** A key may be held: its tone is hidden for so long after it was reported. */
 const TONE_MS = 1_500;
+/** Input that was given up by us, for a farewell, goes on for a while at the other end. */
+const DROPPED_MS = 10_000;
 /** Begins the input anew, unless it ends it. */
 const AGAIN_KEY = '*';
 
@@ -29,23 +31,33 @@ export function beginCollecting(d: Draft, toolCall: string, { field }: Record<st
 }
 
 /** Whether audio and keys of the caller are hidden from everybody. */
-export const isHidden = ({ collecting, hiddenUntilMs, policy }: LiveState, atMs: number): boolean =>
-  (collecting !== null && policy.errands.fields[collecting.field]?.sensitive === true) || atMs < hiddenUntilMs;
+export const isHidden = (state: LiveState, atMs: number): boolean => isSecret(state) || atMs < state.hiddenUntilMs;
+
+/** Whether what is keyed in now is a secret. */
+const isSecret = ({ collecting, policy }: LiveState): boolean =>
+  collecting !== null && policy.errands.fields[collecting.field]?.sensitive === true;
+
+/** A key behind a secret field belongs to nobody: it may be one too many of that field. */
+export const isTooLate = (state: LiveState, atMs: number): boolean => atMs < state.hiddenUntilMs && !isSecret(state);
 
 /** A key while digits are collected, or while the tone of the last one still sounds; false: it is for somebody else. */
 export function takeKey(d: Draft, key: string): boolean {
   const { collecting, policy } = d.state;
-  if (collecting === null) {
-    if (d.atMs >= d.state.hiddenUntilMs) return false;
-    change(d, { hiddenUntilMs: d.atMs + TONE_MS });
+  if (isTooLate(d.state, d.atMs)) {
+    change(d, { hiddenUntilMs: Math.max(d.state.hiddenUntilMs, d.atMs + TONE_MS) });
     cause(d, { do: 'note.ignored', what: 'key_too_many' });
     return true;
   }
+  if (collecting === null) return false;
   const field = policy.errands.fields[collecting.field] as KeypadField;
   if (ledger.currentTrack(d.state.playback, d.atMs)?.protected !== true) stopSpeaking(d, 'our_decision');
   changeTurn(d, { lastActivityMs: d.atMs, prompts: 0 });
   if (key === field.endKey) {
     finish(d, { ...collecting, lastKeyMs: d.atMs }, field);
+    return true;
+  }
+  if (key !== AGAIN_KEY && !isDigit(key)) {
+    change(d, { collecting: { ...collecting, lastKeyMs: d.atMs } });
     return true;
   }
   const next: Collecting =
@@ -62,6 +74,9 @@ export function takeKey(d: Draft, key: string): boolean {
   return true;
 }
 
+/** Also one that is hidden. Other keys (`#` where it ends nothing) are no part of a number. */
+export const isDigit = (key: string): boolean => /^[0-9x]$/.test(key);
+
 /** No further key came. */
 export function collectingOver(d: Draft): void {
   const { collecting, policy } = d.state;
@@ -69,34 +84,38 @@ export function collectingOver(d: Draft): void {
 }
 
 /** When the input is over for want of a key: the time counts from when the caller could begin. */
-export function collectingDueMs({ collecting, policy, playback }: LiveState): number | null {
-  if (collecting === null) return null;
+export function collectingDueMs(state: LiveState): number | null {
+  const { collecting, policy, playback } = state;
+  if (collecting === null || state.phase === 'awaiting_media') return null;
   const { timeoutMs } = policy.errands.fields[collecting.field] as KeypadField;
-  return (collecting.lastKeyMs ?? Math.max(collecting.sinceMs, playback.queueEndsAtMs)) + timeoutMs;
+  const begins = collecting.lastKeyMs ?? Math.max(collecting.sinceMs, playback.queueEndsAtMs);
+  // A caller who was cut off has the whole time again.
+  return Math.max(begins, state.hearing.sinceMs) + timeoutMs;
 }
 
 /** The call ends, or leaves for a farewell: what was keyed in is forgotten. */
 export function dropCollecting(d: Draft): void {
   const { collecting } = d.state;
   if (collecting === null) return;
-  hide(d);
+  // The caller knows nothing of it, and keys on.
+  hide(d, DROPPED_MS);
   change(d, { collecting: null });
   cause(d, { do: 'digits.done', field: collecting.field, keep: false });
   settleTool(d, collecting.toolCall, 'Not done: the call went on without it.', true);
 }
 
 function finish(d: Draft, { toolCall, field, count, digits }: Collecting, { min, sensitive }: KeypadField): void {
-  hide(d);
+  hide(d, TONE_MS);
   change(d, { collecting: null });
+  // Until now the caller waited for nobody.
+  changeTurn(d, { waitsSinceMs: null });
   const whole = count >= min;
   cause(d, { do: 'digits.done', field, keep: whole });
   settleTool(d, toolCall, outputOf(field, count, whole, min, sensitive ? null : digits));
 }
 
-function hide(d: Draft): void {
-  const { collecting, policy } = d.state;
-  if (collecting !== null && policy.errands.fields[collecting.field]?.sensitive === true)
-    change(d, { hiddenUntilMs: d.atMs + TONE_MS });
+function hide(d: Draft, forMs: number): void {
+  if (isSecret(d.state)) change(d, { hiddenUntilMs: d.atMs + forMs });
 }
 
 function outputOf(field: string, count: number, whole: boolean, min: number, digits: string | null): string {

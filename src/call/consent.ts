@@ -4,12 +4,14 @@
 import { change, type Draft } from './draft.ts';
 import type { SettledUtterance } from './effect.ts';
 import type { Consent, LiveState } from './state.ts';
+import { settleTool } from './tool-outcome.ts';
 
 /** Words of a turn that were not known by then will not be waited for. */
 export const WORDS_WITHIN_MS = 2_500;
 /** Nobody remembers what was read to them longer ago. */
 const VALID_MS = 180_000;
 const MAX_TURNS = 8;
+const MAX_PARTS = 16;
 /** Longer arguments are never agreed to: nobody can read them back. */
 const MAX_ARGUMENTS = 8_000;
 const AGREE_KEY = '1';
@@ -19,51 +21,74 @@ export function askConsent(d: Draft, tool: string, args: string): void {
   const sorted = canonical(args);
   if (sorted === null) return change(d, { consent: null });
   change(d, {
-    consent: { tool, args: sorted, stage: 'asked', sinceMs: d.atMs, turns: [], key: false, waiting: null },
+    consent: {
+      ...{ tool, args: sorted, stage: 'asked', readBack: [], sinceMs: d.atMs },
+      ...{ turns: [], key: false, refused: false, waiting: null },
+    },
   });
 }
 
-/** May it run? `none`: nothing is known of it; `wait`: only the caller's words are missing; else why not. */
-export type Verdict = 'none' | 'agreed' | 'wait' | { sentence: string; quietly: boolean };
+/**
+ * May it run? `none`: nothing is known of it; `wait`: only the caller's words are missing; else why not. `over`: the caller
+ * said no, and it has to be read back anew.
+ */
+export type Verdict = 'none' | 'agreed' | 'wait' | { sentence: string; quietly: boolean; over?: true };
 
 /** What the caller has said to these very arguments. */
 export function verdict(state: LiveState, tool: string, args: string, atMs: number): Verdict {
-  const { consent, policy } = state;
+  const { consent, policy, turn } = state;
   if (consent === null || consent.tool !== tool || consent.args !== canonical(args)) return 'none';
   if (atMs - consent.sinceMs > VALID_MS) return 'none';
-  if (consent.stage !== 'heard')
+  if (consent.stage === 'asked')
     return no('the caller has not heard all of it. Read it back once more, then wait for a yes');
-  if (consent.key) return 'agreed';
+  // A model that asks again without waiting: what it said is not said twice.
+  if (consent.stage === 'reading')
+    return { ...no('the caller is still hearing it. Wait for what they say to it'), quietly: true };
   const { by, transcribes } = policy.errands.consent;
-  if (by === 'key') return no('the caller has to agree with a key. Ask them to press 1');
-  if (consent.turns.length === 0) return { ...no('the caller has not answered yet. Wait'), quietly: true };
-  if (!transcribes) return 'agreed';
-  const heard = consent.turns.map(({ words }) => (words === null ? null : answerIn(words, policy.errands.consent)));
-  if (heard.includes('no')) return no('the caller did not agree. Ask what they want instead');
-  if (heard.includes(null)) return 'wait';
-  if (heard.includes('yes')) return 'agreed';
-  return no(UNCLEAR);
+  const { turns, key } = consent;
+  const heard = turns.map(({ words }) => (words === null ? null : answerIn(words, policy.errands.consent)));
+  if (consent.refused || heard.includes('no'))
+    return { ...no('the caller did not agree. Ask what they want instead'), over: true };
+  if (by === 'key' && !key) return no('the caller has to agree with a key. Ask them to press 1');
+  if (turns.length === 0 && !key)
+    return { ...no('the caller has not answered yet. Wait for a plain yes'), quietly: turn.answer?.spoke === true };
+  if (transcribes && heard.includes(null)) return 'wait';
+  return key || !transcribes || heard.includes('yes') ? 'agreed' : no(UNCLEAR);
 }
 
 const UNCLEAR = 'no clear yes was heard. Ask for a plain yes, or to press 1';
 
 const no = (why: string) => ({ sentence: `Not done: ${why}.`, quietly: false });
 
-/** Nothing more will be known of the caller's words. */
-export const unheardWords = (): string => no(UNCLEAR).sentence;
-
-/** What an utterance's beginning means: it is taken as the read-back. */
-export function readBackBegins(d: Draft): void {
+/** Words that are not known by now count as none. */
+export function withoutWords(d: Draft): void {
   const { consent } = d.state;
-  if (consent?.stage === 'asked') put(d, consent, { stage: 'reading' });
+  if (consent === null) return;
+  put(d, consent, { turns: consent.turns.map(({ turn, words }) => ({ turn, words: words ?? '' })) });
+}
+
+/** The first sound of an utterance: it is taken as the read-back, or as one more part of it. */
+export function readBackBegins(d: Draft, utterance: string): void {
+  const { consent } = d.state;
+  if (consent === null || consent.turns.length > 0 || consent.key || consent.refused) return;
+  // What we ask for ourselves ("are you still there?") reads nothing back, and a yes to it is a yes to that.
+  if (d.state.turn.asked !== null) return put(d, consent, { stage: 'asked', readBack: [] });
+  put(d, consent, { stage: 'reading', readBack: [...consent.readBack, utterance].slice(-MAX_PARTS) });
 }
 
 /** What became of an utterance: a read-back counts only when all of it was heard. */
 export function readBackSettled(d: Draft, { outcome, utterance }: SettledUtterance): void {
   const { consent } = d.state;
-  if (consent === null || consent.turns.length > 0 || utterance.startsWith('clip:')) return;
-  if (consent.stage === 'asked') return;
-  put(d, consent, { stage: outcome === 'heard' ? 'heard' : 'asked' });
+  if (consent === null || !consent.readBack.includes(utterance)) return;
+  if (outcome !== 'heard') return put(d, consent, { stage: 'asked', readBack: [] });
+  const readBack = consent.readBack.filter((one) => one !== utterance);
+  put(d, consent, { stage: readBack.length === 0 ? 'heard' : 'reading', readBack });
+}
+
+/** The answer broke off: what is here of it may sound to its end, and is not all of it. */
+export function readBackLost(d: Draft): void {
+  const { consent } = d.state;
+  if (consent?.stage === 'reading') put(d, consent, { stage: 'asked', readBack: [] });
 }
 
 /** The caller's turn is over: it answers what was read back before. */
@@ -84,24 +109,32 @@ export function wordsKnown(d: Draft, turn: string, words: string): void {
 export function keyTaken(d: Draft, key: string): void {
   const { consent } = d.state;
   if (consent?.stage !== 'heard') return;
-  if (key === AGREE_KEY) put(d, consent, { key: true });
-  else if (consent.waiting === null) change(d, { consent: null });
+  // What was said before it is overruled; what is said after it still counts.
+  if (key === AGREE_KEY) put(d, consent, { key: true, turns: [] });
+  else put(d, consent, { refused: true });
 }
 
 function put(d: Draft, consent: Consent, part: Partial<Consent>): void {
   change(d, { consent: { ...consent, ...part } });
 }
 
-/** A yes, a no (which weighs more), or neither; whole words, whatever their case. */
+/** A yes, a no (which weighs more), or neither; whole words, however they are written. */
 function answerIn(words: string, { yes, no: refusing }: { yes: readonly string[]; no: readonly string[] }) {
-  const said = ` ${words
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}']+/gu, ' ')
-    .trim()} `;
-  const holds = (list: readonly string[]): boolean => list.some((word) => said.includes(` ${word} `));
-  if (holds(refusing)) return 'no';
+  const said = plain(words);
+  const holds = (list: readonly string[]): boolean => list.some((word) => said.includes(plain(word)));
+  // "That isn't right" is no yes, whichever of the many such words it is.
+  if (holds(refusing) || /\p{L}n't /u.test(said)) return 'no';
   return holds(yes) ? 'yes' : 'unclear';
 }
+
+/** Between blanks: small letters, composed, with the one apostrophe that lists are written with; transcripts have others. */
+const plain = (words: string): string =>
+  ` ${words
+    .normalize('NFC')
+    .toLowerCase()
+    .replace(/[\u2018\u2019\u02bc\uff07`\u00b4]/g, "'")
+    .replace(/[^\p{L}\p{N}']+/gu, ' ')
+    .trim()} `;
 
 /** JSON text with its keys in order; null where it is none, or too long. */
 export function canonical(args: string): string | null {
@@ -114,14 +147,24 @@ export function canonical(args: string): string | null {
 }
 
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
+  // No list may look like the members of an object.
+  if (Array.isArray(value)) return ['[', ...value.map(sorted)];
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return entries.map(([key, one]) => [key, sorted(one)]);
+  return ['{', ...entries.map(([key, one]) => [key, sorted(one)])];
 }
 
 /** A tool waits for nothing but the caller's words. */
 export function waitForWords(d: Draft, toolCall: string): void {
   const { consent } = d.state;
   if (consent !== null) put(d, consent, { waiting: { toolCall, sinceMs: d.atMs } });
+}
+
+/** What was read back does not count any more: a tool that waits for an answer to it is told why. */
+export function dropConsent(d: Draft, why: string, quietly = false): void {
+  const { consent, tools } = d.state;
+  if (consent === null) return;
+  change(d, { consent: null });
+  const toolCall = consent.waiting?.toolCall;
+  if (toolCall !== undefined && tools[toolCall] === 'asking') settleTool(d, toolCall, `Not done: ${why}.`, quietly);
 }

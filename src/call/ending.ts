@@ -2,13 +2,14 @@
 // call ends. Pure.
 import type { LegCloseCause, NextStep } from '../carrier/carrier.ts';
 import { dropCollecting } from './collecting.ts';
+import { dropConsent } from './consent.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import * as ledger from './playback.ts';
 import { APOLOGY_CLIP, type CallPolicy } from './policy.ts';
 import { playClip, pump, settle, stopSpeaking } from './speaking.ts';
-import type { CallState, ConnectedState, Leaving, Talking } from './state.ts';
+import type { Away, CallState, ConnectedState, Leaving, Talking } from './state.ts';
 import { type EndReason, type Termination, terminationOf } from './termination.ts';
-import { dropTransfer, isSentOn } from './transfer.ts';
+import { dropTransfer, handedOver, isSentOn, isWithPerson } from './transfer.ts';
 
 /** A farewell that the model has not produced by then ends the call all the same. */
 export const FAREWELL_CAP_MS = 15_000;
@@ -53,6 +54,7 @@ export function leave(
 function dropErrands(d: Draft): void {
   dropTransfer(d);
   dropCollecting(d);
+  dropConsent(d, 'the call is ending', true);
 }
 
 /** Asks the model to say something now, or to answer (null); it owes the sound of it. */
@@ -108,6 +110,13 @@ export function giveUp(d: Draft, reason: EndReason, detail: string): void {
   const wasOpen = d.state.session !== 'gone';
   const { spare, on } = d.state;
   if (spare !== null) d.effects.push({ do: 'session.close', on: { ...on, session: spare.session } });
+  if (isConnected(d) && isSentOn(d.state)) {
+    // Nobody is taken away from a person because of it: it matters when the caller comes back.
+    change(d, { spare: null, session: 'gone', away: { ...(d.state.away as Away), failed: { reason, detail } } });
+    changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
+    if (wasOpen) cause(d, { do: 'session.close' });
+    return;
+  }
   change(d, { spare: null, trouble: null });
   if (phase === 'leaving' && turn.answer === null && turn.owedSinceMs === null) {
     // The farewell is all here: it is heard to its end, the model is no longer needed.
@@ -140,8 +149,8 @@ export function apologise(d: Draft<ConnectedState>, termination: Termination): v
 export function wrapUp(d: Draft, reason: EndReason): void {
   // A caller who is with the carrier hears nothing of ours, and is not taken out of there.
   if (!isConnected(d) || isSentOn(d.state)) {
-    end(d, terminationOf(reason));
-    return;
+    // In a room with the person there is nothing left for us to end.
+    return isConnected(d) && isWithPerson(d.state) ? handedOver(d, '') : end(d, terminationOf(reason));
   }
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable) return;
   stopSpeaking(d, 'our_decision');

@@ -20,6 +20,8 @@ export interface CallFacts {
   sessionConfig: unknown;
   /** That of the agent's second model, where it has one. */
   fallbackConfig?: unknown;
+  /** A tool's arguments as they may be kept: secret and personal values are markers. Default: as they are. */
+  shownArguments?: (name: string, text: string) => string;
   /** Those of the agents that the call may be handed to, first model and fallback, by name. */
   handOffConfigs?: Readonly<Record<string, readonly [unknown, unknown]>>;
 }

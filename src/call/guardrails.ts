@@ -10,13 +10,23 @@ const MAX_IN_ROW = 3;
 
 /** What to do instead, where a guardrail objects; null: none does. */
 export function offence(d: Draft, watch: Guardrail['watch'], text: string): string | null {
-  const found = d.state.policy.errands.guardrails.find(
-    (one) => one.watch === watch && regularOf(one.pattern).test(text),
+  const { guardrails } = d.state.policy.errands;
+  if (guardrails.length === 0) return null;
+  const texts = [text, plain(text)];
+  const found = guardrails.find(
+    (one) => one.watch === watch && texts.some((each) => regularOf(one.pattern).test(each)),
   );
   if (found === undefined) return null;
   cause(d, { do: 'note.guarded', guardrail: found.name });
   return found.instead;
 }
+
+/** As it sounds: wide letters and digits are those they stand for, nothing is hidden between them, blanks are one blank. */
+const plain = (text: string): string =>
+  text
+    .normalize('NFKC')
+    .replace(/\p{Cf}/gu, '')
+    .replace(/\s+/gu, ' ');
 
 /** Words of an utterance have appeared: what offends is stopped before it is heard whole. */
 export function guardSpeech(d: Draft, utterance: string): void {
@@ -28,8 +38,9 @@ export function guardSpeech(d: Draft, utterance: string): void {
   if (instead === null) return;
   const inRow = d.state.guarded.inRow + 1;
   change(d, { guarded: { utterance, inRow } });
-  if (inRow >= MAX_IN_ROW) return giveUp(d, 'model_failed', 'guardrail');
+  // Also of the last one nothing more is heard.
   stopSpeaking(d, 'our_decision');
+  if (inRow >= MAX_IN_ROW) return giveUp(d, 'model_failed', 'guardrail');
   if (d.state.phase !== 'talking') return;
   cause(d, { do: 'session.tell', role: 'system', text: `You were stopped by a rule. ${instead}` });
   askToSay(d, null);

@@ -3,6 +3,7 @@
 import type { AudioChunk } from '../audio/chunk.ts';
 import { FRAME_BYTES, silence } from '../audio/mulaw.ts';
 import type { LegEvent } from '../carrier/carrier.ts';
+import { isDigit } from './collecting.ts';
 
 const SILENT_FRAME: AudioChunk = { payload: silence(FRAME_BYTES).toString('base64'), bytes: FRAME_BYTES };
 /** In place of a digit. */
@@ -24,8 +25,8 @@ export class Drawer {
   press(key: string): string {
     const open = this.#open;
     if (open === null) return HIDDEN_KEY;
-    if (key === open.endKey || key === AGAIN_KEY) {
-      if (key === AGAIN_KEY) open.digits = '';
+    if (!isDigit(key)) {
+      if (key === AGAIN_KEY && key !== open.endKey) open.digits = '';
       return key;
     }
     if (open.digits.length < open.max) open.digits += key;
@@ -49,10 +50,10 @@ export class Drawer {
   }
 }
 
-/** A leg's event as everybody but the drawer may see it. */
-export function hidden(event: LegEvent, drawer: Drawer): LegEvent {
+/** A leg's event as everybody but the drawer may see it. Null: no drawer takes a key. */
+export function hidden(event: LegEvent, drawer: Drawer | null): LegEvent {
   if (event.type === 'leg.audio') return { ...event, chunk: silentLike(event.chunk) };
-  if (event.type === 'leg.digit_pressed') return { ...event, digit: drawer.press(event.digit) };
+  if (event.type === 'leg.digit_pressed') return { ...event, digit: drawer?.press(event.digit) ?? HIDDEN_KEY };
   return event;
 }
 

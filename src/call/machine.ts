@@ -110,6 +110,8 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
     case 'leg.closed':
       // A hand-over, not a hang-up: unless the carrier says that the call is over.
       if (transfer.isSentOn(d.state) && event.cause !== 'caller_hung_up') return transfer.callerMoved(d);
+      // The person was missed before the media was over: the caller is on the way back.
+      if (isConnected(d) && d.state.away?.cause === 'moved' && event.cause !== 'caller_hung_up') return;
       if (event.cause === 'socket_lost' || event.cause === 'stopped_reading')
         return loseLeg(d, { ...event, cause: event.cause });
       return endWithLeg(d, event.cause, event.detail);

@@ -40,7 +40,7 @@ export interface MadeCallHooks {
   /** Asks the carrier to open a media stream of the call again. */
   recallLeg(): Promise<void>;
   /** Tells the carrier to take the caller elsewhere; false: it cannot be told. */
-  redirectLeg(next: NextStep): Promise<boolean>;
+  redirectLeg(next: NextStep, unwanted: AbortSignal): Promise<boolean>;
   people: Pick<People, 'call' | 'drop'>;
   ended(termination: Termination): void;
 }
@@ -87,6 +87,7 @@ export function makeCall(
   const facts: CallFacts = {
     ...{ opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig, fallbackConfig },
     ...(handOffs.length === 0 ? {} : { handOffConfigs }),
+    ...(options.shownArguments ? { shownArguments: options.shownArguments([agent, ...handOffs], callId) } : {}),
   };
   const fault = (error: unknown): void => watch.fault(callId, error);
   const onlookers = madeOnlookers(options.onlookers, facts, fault);
@@ -101,7 +102,7 @@ export function makeCall(
     spending: ticket.spending,
     openSession: (session, wanted) => openSession(models.get(wanted.agent) ?? model, holdings, callId, session, wanted),
     runTool: toolsOf(options, [agent, ...handOffs], incoming, callId),
-    redirectLeg: (next) => hooks.redirectLeg(next).catch((error: unknown) => (fault(error), false)),
+    redirectLeg: (next, unwanted) => hooks.redirectLeg(next, unwanted).catch((error: unknown) => (fault(error), false)),
     people: {
       call: (wanted) =>
         hooks.people.call({ ...wanted, callId, parentCallId: incoming.carrierCallId, from: incoming.to.value }),

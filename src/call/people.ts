@@ -26,6 +26,7 @@ type Tell = (event: Extract<ShellEvent, { type: `person.${string}` }>) => void;
 
 /** The key that accepts; every other one declines. */
 const TAKE_KEY = '1';
+const MAX_FORMER = 16;
 
 const GONE: NextStep = { do: 'say_and_hang_up', text: 'The caller is no longer waiting. Goodbye.' };
 
@@ -41,6 +42,8 @@ export class People {
   readonly #options: PeopleOptions;
   /** By the carrier's id of the call that they were rung up for. */
   readonly #persons = new Map<string, Person>();
+  /** Whom a live call has rung up before, by its carrier's id: news of them is not news of the next. */
+  readonly #former = new Map<string, string[]>();
 
   constructor(options: PeopleOptions) {
     this.#options = options;
@@ -68,7 +71,10 @@ export class People {
     if (placed.outcome === 'refused') return this.#missed(person, 'failed', placed.why);
     // One that may have been placed all the same is heard of when it rings, or when the call has waited long enough.
     if (placed.outcome === 'placed') person.carrierCallId ??= placed.carrierCallId;
-    if (person.dropped) this.#hangUp(person);
+    if (!person.dropped) return;
+    if (person.carrierCallId !== null) this.#hangUp(person);
+    // Should it ring all the same, whoever answers hears that nobody waits.
+    else this.#forget(person);
   }
 
   /** What the person hears: asked when they answer (`key` null) and with each key. Null: nobody of ours. */
@@ -84,6 +90,8 @@ export class People {
     if (!person.took) {
       person.took = true;
       this.#options.tell(person.callId)?.({ type: 'person.took' });
+      // The call has no use for them any more.
+      if (isDropped(person)) return GONE;
     }
     return { do: 'join', room: person.room };
   }
@@ -105,7 +113,8 @@ export class People {
   }
 
   /** The call is over; a person who took it stays where they are. */
-  over(callId: string): void {
+  over(callId: string, parentCallId: string): void {
+    this.#former.delete(parentCallId);
     const person = this.#of(callId);
     if (person?.took === true) this.#persons.delete(person.parentCallId);
     else this.drop(callId);
@@ -125,6 +134,9 @@ export class People {
   }
 
   #forget(person: Person): void {
+    const { carrierCallId, parentCallId, callId } = person;
+    if (carrierCallId !== null && this.#options.tell(callId) !== null)
+      this.#former.set(parentCallId, [...(this.#former.get(parentCallId) ?? []), carrierCallId].slice(-MAX_FORMER));
     if (this.#persons.get(person.parentCallId) === person) this.#persons.delete(person.parentCallId);
   }
 
@@ -135,11 +147,14 @@ export class People {
   /** A carrier may ask what a person hears before it has answered who was rung up. */
   #find(parentCallId: string, carrierCallId: string): Person | null {
     const person = this.#persons.get(parentCallId);
-    if (person === undefined) return null;
+    if (person === undefined || this.#former.get(parentCallId)?.includes(carrierCallId)) return null;
     person.carrierCallId ??= carrierCallId;
     return person.carrierCallId === carrierCallId ? person : null;
   }
 }
+
+/** Telling the call may have dropped them. */
+const isDropped = ({ dropped }: Person): boolean => dropped;
 
 const MISSED: Readonly<Record<string, MissedBecause>> = {
   busy: 'busy',

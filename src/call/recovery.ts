@@ -1,14 +1,17 @@
 // A model that fails: another session takes over with the history, the caller is asked for a moment meanwhile, then the
 // agent's other model is tried; with none left the call is given up. Pure.
 import { keepHolding } from './budget.ts';
+import { readBackLost } from './consent.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { askToSay, giveUp } from './ending.ts';
 import { hasUnknownWords, recall, remember } from './history.ts';
+import { becomeAgent } from './hand-off.ts';
 import * as ledger from './playback.ts';
 import { HOLD_CLIP, MUSIC_CLIP } from './policy.ts';
 import { playClip, pump } from './speaking.ts';
 import type { LiveState, Trouble } from './state.ts';
 import type { EndReason } from './termination.ts';
+import { isSentOn } from './transfer.ts';
 
 /** A model that loses so many sessions within a minute is not tried any more, even if it speaks in between. */
 const MAX_LOSSES = 6;
@@ -60,29 +63,37 @@ export function loseSession(d: Draft, reason: EndReason, detail: string, fatal: 
   const lostAtMs = [...d.state.lostAtMs.filter((ms) => d.atMs - ms < LOSSES_WITHIN_MS), d.atMs];
   const spent = fatal || lostAtMs.length >= MAX_LOSSES || d.atMs - trouble.sinceMs >= policy.recoverWithinMs - 1;
   const target = spent ? d.state.target + 1 : d.state.target;
-  if (policy.recoverWithinMs === 0 || target >= policy.models) return giveUp(d, reason, detail);
+  // Another agent was about to take over: it does so now.
+  const next = d.state.spare?.agent !== undefined && policy.recoverWithinMs > 0 ? d.state.spare : null;
+  if (next === null && (policy.recoverWithinMs === 0 || target >= policy.models)) return giveUp(d, reason, detail);
+  readBackLost(d);
   cause(d, { do: 'session.close' });
   if (turn.callerSpeaking) remember(d, { who: 'caller', turn: `lost:${d.atMs}`, text: null });
   const inARow = lostAtMs.filter((ms) => d.atMs - ms < FLAPS_WITHIN_MS).length;
   change(d, {
-    trouble: spent ? { ...trouble, sinceMs: d.atMs } : trouble,
-    lostAtMs: spent ? [] : lostAtMs,
+    trouble: {
+      ...trouble,
+      sinceMs: spent || next !== null ? d.atMs : trouble.sinceMs,
+      owes: trouble.owes || next !== null,
+    },
+    lostAtMs: spent || next !== null ? [] : lostAtMs,
     playback: ledger.completeAll(d.state.playback),
   });
   changeTurn(d, {
     answer: null,
     bargeInAtMs: null,
     callerSpeaking: false,
-    owedSinceMs: trouble.owes ? (turn.owedSinceMs ?? d.atMs) : null,
+    owedSinceMs: trouble.owes || next !== null ? (turn.owedSinceMs ?? d.atMs) : null,
   });
-  replace(d, target, spent || inARow <= 1 ? 0 : PAUSE_MS * 2 ** (inARow - 2));
+  if (next?.agent !== undefined) becomeAgent(d, next.agent);
+  replace(d, next === null ? target : 0, spent || inARow <= 1 ? 0 : PAUSE_MS * 2 ** (inARow - 2));
   pump(d);
 }
 
 /** Another session counts from now on: the one that was being prepared, or a new one. */
 function replace(d: Draft, target: number, afterMs: number): void {
   const { spare, trouble } = d.state;
-  const prepared = target === d.state.target && spare?.agent === undefined ? spare : null;
+  const prepared = spare?.agent !== undefined || target === d.state.target ? spare : null;
   if (prepared === null) dropSpare(d);
   takeOver(d, prepared?.session ?? nextSession(d, target, afterMs), target);
   change(d, { spare: null, sessionSinceMs: prepared?.sinceMs ?? d.atMs });
@@ -114,7 +125,8 @@ export function resumeConversation(d: Draft): void {
   cause(d, { do: 'session.recall', history: recall(history), note: noteOf(d) });
   // After a recorded greeting it is the caller's turn.
   const begun = policy.greeting?.by === 'model' || d.state.holds > 0 || history.some(({ who }) => who !== 'agent');
-  if (trouble?.owes === true && begun) return askToSay(d, null);
+  // To a caller who is with a person nothing is said.
+  if (trouble?.owes === true && begun && !isSentOn(d.state)) return askToSay(d, null);
   recovered(d);
   changeTurn(d, { owedSinceMs: null, lastActivityMs: d.atMs });
 }
@@ -133,7 +145,9 @@ export function askForMoment(d: Draft): void {
     change(d, { fills });
     if (first && say !== null) {
       cause(d, { do: 'note.held' });
-      return askToSay(d, say);
+      askToSay(d, say);
+      // It has its own time to be heard.
+      return changeTurn(d, { waitsSinceMs: d.atMs, lastActivityMs: d.atMs });
     }
     if (!first && musicBytes > 0) return playClip(d, `${MUSIC_CLIP}#${fills}`, musicBytes, false);
   }

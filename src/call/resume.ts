@@ -1,11 +1,12 @@
 // The carrier's media went away without a word, while the carrier may still have the caller: the call waits for a new
 // stream of the same call, and goes on where it was. Pure.
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
-import { askToSay, endWithLeg } from './ending.ts';
+import { apologise, askToSay, endWithLeg } from './ending.ts';
 import { silentHearing } from './hearing.ts';
 import * as ledger from './playback.ts';
 import { pump, settle, tellWhereCut } from './speaking.ts';
 import type { Away, ConnectedState, Leaving } from './state.ts';
+import { terminationOf } from './termination.ts';
 
 /** A carrier whose streams break so often is not worth another. */
 const MAX_LEG_LOSSES = 4;
@@ -61,6 +62,7 @@ export function takeBack(d: Draft<ConnectedState>, leg: string): void {
     change(d as Draft<Leaving>, { farewell: { ...d.state.farewell, sinceMs: d.atMs } });
     return pump(d);
   }
+  if (away.failed) return apologise(d, terminationOf(away.failed.reason, away.failed.detail));
   if (away.cause === 'moved') return comeBack(d);
   const awayMs = d.atMs - away.sinceMs;
   const wordsLost = awayMs + away.deafMs > WORDS_LOST_MS;
@@ -77,8 +79,10 @@ export function takeBack(d: Draft<ConnectedState>, leg: string): void {
 
 /** Nobody took the caller: the agent, who knows why, speaks first. */
 function comeBack(d: Draft<ConnectedState>): void {
-  const { session, trouble } = d.state;
-  if (session === 'ready') askToSay(d, null);
+  const { session, trouble, turn, playback } = d.state;
+  // Something may have been begun meanwhile: it waits on the shelf.
+  const begun = turn.answer !== null || turn.owedSinceMs !== null || ledger.hasUnsent(playback);
+  if (session === 'ready' && !begun) askToSay(d, null);
   else if (trouble !== null) change(d, { trouble: { ...trouble, owes: true } });
   pump(d);
 }

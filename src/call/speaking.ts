@@ -5,6 +5,7 @@ import type { HeardUtterance } from '../realtime/session.ts';
 import { readBackBegins, readBackSettled } from './consent.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { SettledUtterance } from './effect.ts';
+import { unoffending } from './guardrails.ts';
 import { heardAs, recall, remember } from './history.ts';
 import * as ledger from './playback.ts';
 import { GREETING_CLIP, HOLD_CLIP, MUSIC_CLIP } from './policy.ts';
@@ -35,7 +36,6 @@ export function beginUtterance(d: Draft, utterance: string, answer: string | nul
   const track = { utterance, answer, protected: isProtected, received: 0, sent: 0, complete: false, lost: null };
   change(d, { playback: ledger.openTrack(d.state.playback, track) });
   remember(d, { who: 'agent', utterance, text: '', heard: null });
-  readBackBegins(d);
   pump(d);
 }
 
@@ -53,7 +53,10 @@ export function receiveAudio(d: Draft, utterance: string, chunk: AudioChunk): vo
     endUtterance(d, utterance);
     return;
   }
-  if (track.received === 0) makeWay(d, track);
+  if (track.received === 0) {
+    makeWay(d, track);
+    readBackBegins(d, utterance);
+  }
   cause(d, { do: 'shelf.put', utterance, chunk });
   change(d, { playback: ledger.updateTrack(d.state.playback, utterance, { received: track.received + chunk.bytes }) });
   pump(d);
@@ -90,6 +93,7 @@ export function stopMusic(d: Draft): boolean {
 
 /** Queues a recorded clip as an utterance of its own. */
 export function playClip(d: Draft, utterance: string, bytes: number, isProtected: boolean): void {
+  if (!utterance.startsWith(MUSIC_CLIP)) stopMusic(d);
   const track = {
     utterance,
     answer: null,
@@ -177,6 +181,7 @@ export function settle(d: Draft, notes: readonly SettledUtterance[]): void {
     cause(d, { do: 'note.settled', ...note });
     heardAs(d, note);
     readBackSettled(d, note);
+    if (note.outcome === 'heard' && !note.utterance.startsWith('clip:')) unoffending(d, note.utterance);
     cause(d, { do: 'shelf.drop', utterance: note.utterance });
     const { greeting } = d.state.policy;
     if (note.utterance !== GREETING_CLIP || greeting?.by !== 'clip' || d.state.session === 'gone') continue;

@@ -79,11 +79,15 @@ export interface Consent {
   args: string;
   /** `asked`: it is to be read back; `reading`: it sounds; `heard`: all of it was heard. */
   stage: 'asked' | 'reading' | 'heard';
+  /** Utterances of the read-back that are still sounding, or waiting to. */
+  readBack: readonly string[];
   sinceMs: number;
-  /** Turns of the caller since it was heard. Null: what was said is not known yet. */
+  /** Turns of the caller since it was heard, or since the key. Null: what was said is not known yet. */
   turns: readonly { turn: string; words: string | null }[];
   /** The caller pressed 1 since it was heard. */
   key: boolean;
+  /** The caller pressed another key since it was heard. */
+  refused: boolean;
   /** The same was asked for again, and only the caller's words are missing. */
   waiting: { toolCall: string; sinceMs: number } | null;
 }
@@ -142,6 +146,8 @@ export interface Away {
   /** `moved`: by us, to a person. */
   cause: 'socket_lost' | 'stopped_reading' | 'moved';
   detail: string;
+  /** No model can go on, should the caller come back. */
+  failed?: { reason: EndReason; detail: string };
 }
 
 interface Line extends CallFacts {

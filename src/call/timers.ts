@@ -24,6 +24,9 @@ const HOLD_EVERY_DEAF_MS = 3_000;
 /** Keys pressed within this time belong together. */
 export const KEYPAD_WAIT_MS = 1_500;
 
+/** The hold sound is continued so long before it ends: a late timer leaves no gap. */
+const MUSIC_LEAD_MS = 250;
+
 const NAMES: readonly TimerName[] = [
   'media',
   'pace',
@@ -118,7 +121,7 @@ function fillerDueMs(state: LiveState): number | null {
     }
     // Once it plays it goes on without a gap, until somebody speaks.
     const sinceMs = Math.max(turn.lastActivityMs, playback.queueEndsAtMs);
-    if (musicBytes > 0) return sinceMs + (isMusic(playback) ? 0 : musicAfterMs);
+    if (musicBytes > 0) return sinceMs + (isMusic(playback) ? -MUSIC_LEAD_MS : musicAfterMs);
   }
   if (policy.holdBytes === 0) return null;
   const waits = [
@@ -126,13 +129,16 @@ function fillerDueMs(state: LiveState): number | null {
     turn.answer === null ? null : turn.lastSignMs,
     trouble === null ? null : trouble.waitingSinceMs,
     session === 'opening' ? sessionSinceMs : null,
-    turn.waitsSinceMs === null ? null : turn.waitsSinceMs - policy.endOfTurnMs,
+    // A caller who is keying something in waits for nobody.
+    turn.waitsSinceMs === null || state.collecting !== null ? null : turn.waitsSinceMs - policy.endOfTurnMs,
     Object.values(tools).includes('running') ? turn.lastActivityMs - policy.endOfTurnMs : null,
   ].filter((ms) => ms !== null);
   if (waits.length === 0 || session === 'gone') return null;
   const everyMs = session === 'opening' ? Math.min(policy.holdEveryMs, HOLD_EVERY_DEAF_MS) : policy.holdEveryMs;
   if (holdsInRow > 0) return playback.queueEndsAtMs + everyMs;
-  return Math.max(Math.min(...waits), playback.queueEndsAtMs) + policy.holdAfterMs;
+  // Who was asked for a moment by the agent itself is not asked again at once.
+  const afterMs = fills > 0 && turn.owedSinceMs === null ? everyMs : policy.holdAfterMs;
+  return Math.max(Math.min(...waits), playback.queueEndsAtMs) + afterMs;
 }
 
 const isMusic = ({ tracks }: ledger.Playback): boolean =>

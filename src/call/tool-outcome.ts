@@ -4,6 +4,7 @@ import { cause, change, changeTurn, type Draft } from './draft.ts';
 import { toolDone } from './history.ts';
 import { isTakingOver, oweWhenReady } from './recovery.ts';
 import type { ToolState } from './state.ts';
+import { isSentOn } from './transfer.ts';
 
 /** Settled tool calls that are remembered, so that one that comes twice is known. */
 const MAX_SETTLED = 64;
@@ -27,10 +28,10 @@ export function settleTool(d: Draft, toolCall: string, output: string, quietly =
     return;
   }
   if (d.state.session === 'gone') return;
-  // During a farewell nothing is added to it.
-  const still = quietly || d.state.phase === 'leaving';
+  // During a farewell nothing is added to it, and nobody hears what is said to a caller who is with a person.
+  const still = quietly || d.state.phase === 'leaving' || isSentOn(d.state);
   cause(d, { do: 'session.settle_tool', toolCall, output, quietly: still });
-  if (!still && !isAnyOpen(tools) && !d.state.turn.callerSpeaking) changeTurn(d, { owedSinceMs: d.atMs });
+  if (!still && !isAnyOpen(tools) && !d.state.turn.callerSpeaking) changeTurn(d, { owedSinceMs: d.atMs, asked: null });
 }
 
 function settledAs(tools: Record<string, ToolState>, toolCall: string): Record<string, ToolState> {

@@ -2,7 +2,7 @@
 // waits for the caller. Pure.
 import type { RealtimeEvent } from '../realtime/session.ts';
 import { builtIn, isBuiltIn } from './built-ins.ts';
-import { askConsent, unheardWords, verdict, waitForWords, WORDS_WITHIN_MS } from './consent.ts';
+import { askConsent, dropConsent, verdict, waitForWords, withoutWords, WORDS_WITHIN_MS } from './consent.ts';
 import { cause, change, changeTurn, type Draft } from './draft.ts';
 import { offence } from './guardrails.ts';
 import { remember } from './history.ts';
@@ -14,6 +14,7 @@ type Wanted = Pick<ToolCalled, 'toolCall' | 'name' | 'arguments'>;
 
 /** What the runner says of a tool that is sound, cannot be undone, and nobody has agreed to. */
 const UNCONFIRMED = 'unconfirmed';
+const OVERTAKEN = 'something else was done meanwhile. Read it back once more, then wait for a yes';
 
 /** The model asks for a tool. Some the call carries out itself; every other one runs beside the conversation. */
 export function toolCalled(d: Draft, event: ToolCalled): void {
@@ -30,7 +31,7 @@ export function toolCalled(d: Draft, event: ToolCalled): void {
   if (d.state.trouble !== null) change(d, { trouble: null });
   const { toolCall, name, arguments: args } = event;
   remember(d, { who: 'tool', toolCall, name, arguments: args, output: null });
-  const instead = offence(d, 'arguments', args);
+  const instead = offence(d, 'arguments', spelledOut(args));
   if (instead !== null) return settleTool(d, toolCall, `Not done: a rule forbids it. ${instead}`);
   if (isBuiltIn(d.state, name)) return builtIn(d, event);
   if (d.state.phase === 'leaving' && !d.state.farewell.revocable)
@@ -38,15 +39,31 @@ export function toolCalled(d: Draft, event: ToolCalled): void {
   decide(d, event);
 }
 
+/** As it came, and as it is meant: a character that is written as an escape is that character. */
+function spelledOut(args: string): string {
+  try {
+    const plain = JSON.stringify(JSON.parse(args));
+    return plain === args ? args : `${args}\n${plain}`;
+  } catch {
+    return args;
+  }
+}
+
 /** Runs it, or waits for the caller's words, or tells the model what is missing. */
 function decide(d: Draft, wanted: Wanted): void {
   const { toolCall, name, arguments: args } = wanted;
   const found = verdict(d.state, name, args, d.atMs);
+  const waiting = d.state.consent?.waiting ?? null;
+  if (waiting !== null && waiting.toolCall !== toolCall && found !== 'none')
+    return settleTool(d, toolCall, 'Not run: the very same was asked for a moment ago.', true);
   if (found === 'wait') {
     mark(d, toolCall, 'asking');
     return waitForWords(d, toolCall);
   }
-  if (typeof found === 'object') return settleTool(d, toolCall, found.sentence, found.quietly);
+  if (typeof found === 'object') {
+    if (d.state.consent !== null) change(d, { consent: found.over ? null : { ...d.state.consent, waiting: null } });
+    return settleTool(d, toolCall, found.sentence, found.quietly);
+  }
   const agreed = found === 'agreed';
   if (agreed) change(d, { consent: null });
   mark(d, toolCall, 'running');
@@ -66,9 +83,8 @@ export function consentMoved(d: Draft): void {
 
 /** The words that a tool waits for have not come. */
 export function consentOverdue(d: Draft): void {
-  const wanted = waitingTool(d.state);
-  change(d, { consent: d.state.consent === null ? null : { ...d.state.consent, waiting: null } });
-  if (wanted !== null) settleTool(d, wanted.toolCall, unheardWords());
+  withoutWords(d);
+  consentMoved(d);
 }
 
 /** When the words that a tool waits for are given up. */
@@ -89,9 +105,10 @@ export function toolSettled(d: Draft, toolCall: string, status: string, output: 
     return;
   }
   // What is known of the world is another: what was read back may mean something else now.
-  if (status === 'ok' && d.state.consent !== null) change(d, { consent: null });
+  if (status === 'ok' && d.state.consent !== null && d.state.consent.stage !== 'asked') dropConsent(d, OVERTAKEN);
   if (status === UNCONFIRMED) {
     const said = d.state.history.find((one) => one.who === 'tool' && one.toolCall === toolCall);
+    dropConsent(d, OVERTAKEN);
     if (said?.who === 'tool') askConsent(d, said.name, said.arguments);
   }
   settleTool(d, toolCall, output);

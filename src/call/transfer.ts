@@ -7,6 +7,7 @@ import { cause, change, type Draft, isConnected } from './draft.ts';
 import { askToSay, end, FAREWELL_CAP_MS } from './ending.ts';
 import type { MissedBecause } from './event.ts';
 import type { TransferTarget } from './policy.ts';
+import { stopSpeaking } from './speaking.ts';
 import type { ConnectedState, LiveState, Transfer } from './state.ts';
 import { terminationOf } from './termination.ts';
 import { settleTool } from './tool-outcome.ts';
@@ -35,7 +36,8 @@ export function beginTransfer(d: Draft<ConnectedState>, toolCall: string, args: 
   const target = typeof name === 'string' && Object.hasOwn(targets, name) ? targets[name] : undefined;
   if (typeof name !== 'string' || target === undefined)
     return settleTool(d, toolCall, `Not done: target must be one of ${Object.keys(targets).join(', ')}.`);
-  if (d.state.transfer !== null) return settleTool(d, toolCall, 'Not done: a transfer is under way already.', true);
+  if (d.state.transfer !== null || d.state.spare?.agent !== undefined)
+    return settleTool(d, toolCall, 'Not done: the caller is being handed over already.', true);
   const given = typeof summary === 'string' ? summary.trim().slice(0, MAX_SAY_CHARS) : '';
   const warm = target.how === 'warm';
   change(d, {
@@ -66,7 +68,7 @@ export function personTook(d: Draft): void {
   if (transfer === null || d.state.phase !== 'talking') return cause(d, { do: 'person.drop' });
   cause(d, { do: 'note.transfer', target: transfer.target, stage: 'taken', why: '' });
   // Cold: the two are talking.
-  if (isGone(transfer)) return done(d, '');
+  if (isGone(transfer)) return handedOver(d, '');
   if (transfer.stage === 'calling') enter(d, transfer, 'taken');
 }
 
@@ -118,13 +120,19 @@ export function revoke(d: Draft): void {
 export function dropTransfer(d: Draft): void {
   const { transfer } = d.state;
   if (transfer === null) return;
+  // A caller who is gone may not have got into the room: nobody waits there for them.
+  if (isRinging(transfer) || (isGone(transfer) && isWarm(d.state, transfer))) cause(d, { do: 'person.drop' });
   change(d, { transfer: null });
-  if (isRinging(transfer)) cause(d, { do: 'person.drop' });
   cause(d, { do: 'note.transfer', target: transfer.target, stage: 'revoked', why: 'the call ends' });
+  settleTool(d, transfer.toolCall, 'Not transferred: the call ends.', true);
 }
 
 /** True while the caller is with the carrier, or on the way there. */
 export const isSentOn = ({ transfer }: LiveState): boolean => transfer !== null && isGone(transfer);
+
+/** True when the caller was led into a room where the person waits. */
+export const isWithPerson = (state: LiveState): boolean =>
+  state.transfer?.stage === 'away' && isWarm(state, state.transfer);
 
 /** True while a person is rung up, or waits for the caller. */
 export const isRinging = ({ stage }: Transfer): boolean => stage === 'calling' || stage === 'taken';
@@ -161,10 +169,14 @@ export function transferOverdue(d: Draft): void {
       return personMissed(d, 'no_answer', 'no decision');
     case 'moving':
       // The carrier never came for the caller: it is asked to bring the caller back.
+      if (isWarm(d.state, transfer)) cause(d, { do: 'person.drop' });
       return personMissed(d, 'failed', 'the carrier did not move the caller');
     case 'away':
       // Together for a while; or ringing for so long that only the news of the answer was lost.
-      return done(d, targetOf(d.state, transfer).how === 'warm' ? '' : 'the carrier did not say what became of it');
+      return handedOver(
+        d,
+        targetOf(d.state, transfer).how === 'warm' ? '' : 'the carrier did not say what became of it',
+      );
   }
 }
 
@@ -173,6 +185,8 @@ function move(d: Draft<ConnectedState>, transfer: Transfer): void {
   const { to, how, ringSeconds } = targetOf(d.state, transfer);
   const next: NextStep =
     how === 'cold' ? { do: 'transfer', to, ringSeconds } : { do: 'conference', room: roomOf(d.state, transfer) };
+  // What is still being said would be heard by nobody, or when the caller is back.
+  stopSpeaking(d, 'our_decision');
   enter(d, transfer, 'moving');
   const detail = `handed over to ${transfer.target}`;
   change(d, { away: { sinceMs: d.atMs, asked: false, owes: true, deafMs: 0, cause: 'moved', detail } });
@@ -183,7 +197,8 @@ function move(d: Draft<ConnectedState>, transfer: Transfer): void {
 const roomOf = ({ callId }: { callId: string }, { toolCall }: Transfer): string =>
   `${callId}-${toolCall.replace(/[^A-Za-z0-9]/g, '').slice(-12)}`;
 
-function done(d: Draft, detail: string): void {
+/** The person has the caller: this call is over. */
+export function handedOver(d: Draft, detail: string): void {
   if (d.state.transfer !== null) change(d, { transfer: null });
   end(d, terminationOf('transferred', detail));
 }
@@ -193,6 +208,8 @@ function enter(d: Draft, transfer: Transfer, stage: Transfer['stage']): void {
 }
 
 const isGone = ({ stage }: Transfer): boolean => stage === 'moving' || stage === 'away';
+
+const isWarm = (state: LiveState, transfer: Transfer): boolean => targetOf(state, transfer).how === 'warm';
 
 const targetOf = ({ policy }: LiveState, { target }: Transfer): TransferTarget =>
   policy.errands.targets[target] as TransferTarget;

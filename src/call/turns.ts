@@ -1,6 +1,7 @@
 // Who has the floor: the caller speaking, the model answering, nobody at all. Tools stand in tooling.ts, keys in keypad.ts. Pure.
 import { FRAME_MS } from '../audio/mulaw.ts';
 import type { RealtimeEvent } from '../realtime/session.ts';
+import { readBackLost } from './consent.ts';
 import { change, changeTurn, type Draft } from './draft.ts';
 import { leave, askToSay, stay } from './ending.ts';
 import { remember } from './history.ts';
@@ -114,6 +115,7 @@ export function answerSounds(d: Draft): void {
  */
 export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
   const { answer, owedSinceMs, failures, wordless } = d.state.turn;
+  if (event.status !== 'completed') readBackLost(d);
   // Sound or a tool call pays the debt at once: an answer to it that ended whole and left it unpaid was empty.
   const empty =
     event.status === 'completed' && owedSinceMs !== null && answer !== null && answer.startedAtMs >= owedSinceMs;

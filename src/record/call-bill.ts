@@ -5,11 +5,12 @@ import type { CallEvent, Stamp } from '../call/event.ts';
 import type { CallFacts } from '../call/feed.ts';
 import type { NextStep, Party } from '../carrier/carrier.ts';
 import { cacheUse } from '../ledger/cache.ts';
-import { type Charged, legLine, toolLine } from '../ledger/cost.ts';
+import { type CarrierUse, type Charged, legLine, toolLine } from '../ledger/cost.ts';
 import type { Doubt } from '../ledger/doubt.ts';
 import { Ledger, type LedgerOptions } from '../ledger/ledger.ts';
 import type { AnswerStatus, Usage } from '../realtime/session.ts';
 import type { CallRecord } from './call-record.ts';
+import { CarrierExtras } from './carrier-extras.ts';
 import { SpokenTurns } from './spoken-turns.ts';
 
 /** Assistant audio is billed by the token of 50 ms. */
@@ -37,18 +38,23 @@ export class CallBill {
   readonly #streams = new Map<string, number>();
   #answeredAtMs: number | null = null;
   readonly #spoken = new SpokenTurns();
+  readonly #extras: CarrierExtras;
   #next: NextStep | null = null;
+  /** The caller was left with a person: the leg goes on. */
+  #withPerson = false;
 
   /** @param receivedMs how much audio has come of an answer */
   constructor(facts: CallFacts, options: LedgerOptions, receivedMs: (answer: string) => number) {
     this.#facts = facts;
     this.#ledger = new Ledger(options);
     this.#receivedMs = receivedMs;
+    this.#extras = new CarrierExtras(facts);
     this.#targets.set(facts.opening.on.session, facts.opening.target ?? 0);
   }
 
   happened(event: CallEvent): void {
     this.#spoken.happened(event);
+    this.#chargeCarrier(this.#extras.happened(event, this.#wall(event.atMs)));
     switch (event.type) {
       case 'answer.started':
         this.#unreported.set(event.answer, { session: event.on.session, status: null });
@@ -79,6 +85,8 @@ export class CallBill {
   }
 
   caused(effect: CallEffect, event: Stamp): void {
+    this.#chargeCarrier(this.#extras.caused(effect, this.#wall(event.atMs)));
+    if (effect.do === 'call.end') this.#withPerson = effect.termination.reason === 'transferred';
     if (effect.do === 'ledger.charge') this.#charge(effect.usage, event);
     else if (effect.do === 'session.open') this.#targets.set(effect.session, effect.target);
     else if (effect.do === 'leg.close') this.#next = effect.next;
@@ -104,6 +112,10 @@ export class CallBill {
       cache: cacheUse(lines),
       lines: [...lines],
     };
+  }
+
+  #chargeCarrier(use: CarrierUse | null): void {
+    if (use !== null) this.#ledger.chargeCarrier(use);
   }
 
   #charge(usage: Usage, { atMs, on }: Stamp): void {
@@ -181,7 +193,7 @@ export class CallBill {
   #chargeLegs(endedAtMs: number): void {
     const { opening, incoming } = this.#facts;
     const next = this.#next;
-    const goesOn = next !== null && next.do !== 'hang_up' && next.do !== 'reject_busy';
+    const goesOn = this.#withPerson || (next !== null && next.do !== 'hang_up' && next.do !== 'reject_busy');
     const facts = { what: 'leg', carrier: incoming.carrier, atWallMs: this.#wall(endedAtMs) } as const;
     this.#ledger.chargeCarrier({
       ...facts,
@@ -228,7 +240,7 @@ export class CallBill {
     if (name === undefined || nanoUsd === null) return;
     this.#running.delete(source);
     // Not run at all: what the model asked for did not fit.
-    if (status === 'invalid' || status === 'unknown') return;
+    if (NEVER_RAN.has(status)) return;
     const { agent } = this.#facts;
     this.#ledger.put(
       toolLine({
@@ -262,6 +274,8 @@ export class CallBill {
     return Math.round(this.#facts.wallMs + (atMs - this.#facts.opening.atMs));
   }
 }
+
+const NEVER_RAN = new Set(['invalid', 'unknown', 'unconfirmed', 'refused', 'unavailable']);
 
 const TOOL_DOUBTS: Partial<Record<string, Doubt>> = { timed_out: 'tool_timed_out', aborted: 'tool_aborted' };
 

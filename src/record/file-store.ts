@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallStore, StoredCall } from '../call/call-store.ts';
+import type { NextStep } from '../carrier/carrier.ts';
 import { TEMPORARY, writePrivateFile } from './private-file.ts';
 
 /** The part of a logger that this folder uses. */
@@ -132,7 +133,19 @@ function printed(call: StoredCall): string {
   return text;
 }
 
-const NEXT_STEPS = new Set(['hang_up', 'reject_busy', 'say_and_hang_up', 'forward', 'voicemail', 'reconnect']);
+/** Every step there is: one that was left out here would make entries unreadable. */
+const NEXT_STEPS: Readonly<Record<NextStep['do'], true>> = {
+  hang_up: true,
+  reject_busy: true,
+  say_and_hang_up: true,
+  forward: true,
+  voicemail: true,
+  transfer: true,
+  conference: true,
+  ask_to_take: true,
+  join: true,
+  reconnect: true,
+};
 
 function parsed(text: string): StoredCall | null {
   let value: unknown;
@@ -148,7 +161,7 @@ function parsed(text: string): StoredCall | null {
     typeof call.carrier === 'string' &&
     typeof call.carrierCallId === 'string' &&
     typeof call.admittedWallMs === 'number' &&
-    NEXT_STEPS.has(call.next?.do ?? '') &&
+    Object.hasOwn(NEXT_STEPS, call.next?.do ?? '') &&
     (call.termination === null || typeof call.termination === 'object') &&
     Array.isArray(call.statuses);
   // Entries of version 0.1 know neither.

@@ -21,6 +21,7 @@ import { callParams, newSid } from '../../src/phone/call-params.ts';
 import { cutClip, readClip } from '../../src/phone/caller-track.ts';
 import { foldTape } from '../../src/replay/fold.ts';
 import { type PhoneCall, placeCall } from '../../src/phone/phone.ts';
+import { startTwilioApi, type TwilioApi, type TwilioApiOptions } from '../../src/phone/twilio-api.ts';
 import type { PhoneOptions } from '../../src/phone/phone-options.ts';
 import { type Server, startServer } from '../../src/server.ts';
 import { FactStore } from './fact-store.ts';
@@ -33,6 +34,10 @@ import { expectClientMessage } from '../realtime/openai/client-schema.ts';
 export interface E2eOptions {
   /** Changes to the sample agent. */
   agent?: Partial<Agent> | ((sample: Agent) => Partial<Agent>);
+  /** Agents beside it, each made from it; they answer no number of their own. */
+  beside?: readonly (Partial<Agent> & { name: string })[];
+  /** A double of the carrier's REST API: the server may give it orders, and it knows every call. */
+  rest?: Omit<TwilioApiOptions, 'accountSid' | 'authToken' | 'server'>;
   /** How the simulated model behaves, or by the n-th connection attempt (from 1). */
   simulator?: SessionOptions | ((n: number) => SessionOptions);
   config?: Partial<Config>;
@@ -51,6 +56,7 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
+const ACCOUNT = { accountSid: newSid('AC'), authToken: 'a'.repeat(32) };
 const AGENTS_DIR = fileURLToPath(new URL('../../agents', import.meta.url));
 const CALLS = fileURLToPath(new URL('../fixtures/calls', import.meta.url));
 
@@ -99,6 +105,7 @@ export class E2e {
   /** What was kept of them; null where it went into a database. */
   readonly facts: FactStore | null;
   readonly phones: PhoneCall[] = [];
+  readonly #api: TwilioApi | null;
   /** Texts that must be in no line of the log. */
   readonly secrets = new Set<string>();
 
@@ -109,6 +116,7 @@ export class E2e {
     logLines: LogLine[];
     admitted: readonly CallFacts[];
     facts: FactStore | null;
+    api: TwilioApi | null;
   }) {
     this.server = parts.server;
     this.simulator = parts.server.simulator as Simulator;
@@ -117,13 +125,22 @@ export class E2e {
     this.logLines = parts.logLines;
     this.admitted = parts.admitted;
     this.facts = parts.facts;
+    this.#api = parts.api;
     this.secrets.add(parts.server.authToken);
+  }
+
+  /** The double of the carrier's REST API. */
+  get api(): TwilioApi {
+    if (this.#api === null) throw new Error('this run has no REST double: ask for one by `rest`');
+    return this.#api;
   }
 
   /** Places a call; it is bounded to a minute. */
   call(options: Partial<PhoneOptions> = {}): PhoneCall {
     const { origin, publicUrl, authToken } = this.server;
-    const phone = placeCall({ server: origin, publicUrl, authToken, maxMs: 60_000, ...options });
+    const account = this.#api === null ? {} : { accountSid: this.config.twilioAccountSid as string };
+    const phone = placeCall({ server: origin, publicUrl, authToken, maxMs: 60_000, ...account, ...options });
+    this.#api?.register(phone);
     this.phones.push(phone);
     return phone;
   }
@@ -203,9 +220,11 @@ export class E2e {
   /** Ends the run without looking at what it left. */
   async abandon(): Promise<void> {
     for (const phone of this.phones) phone.hangUp();
+    await this.#api?.close();
     await this.server.close();
     // A log of a call that was cut off may still be written meanwhile.
-    await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    if (process.env['KEEP_E2E']) console.log(this.config.dataDir);
+    else await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 
   /** Waits for every call to be over and checks what is left of each; then everything is closed. */
@@ -220,6 +239,10 @@ export class E2e {
       if (!session.closed) await within(GONE_WITHIN_MS, 'the end of a session', session.next('closed'));
       checkSession(session, tapes);
     }
+    // People still there hang up, and whoever is told of it is still there.
+    await this.#api?.close();
+    for (const { method, path, unknown } of this.#api?.requests ?? [])
+      expect(unknown, `fields of ${method} ${path} that the API does not know`).toEqual([]);
     this.#checkLog();
     await this.abandon();
   }
@@ -279,14 +302,24 @@ export async function startE2e(options: E2eOptions = {}): Promise<E2e> {
   const agent = { ...sample, ...(typeof options.agent === 'function' ? options.agent(sample) : options.agent) };
   // A machine that runs everything at once is late, and callers come in crowds: neither is what most runs are about.
   const roomy = { MAX_CALLS_PER_SECOND: '1000', MAX_LOOP_DELAY_MS: '0' };
-  const config = { ...readConfig({ PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, ...roomy }), ...options.config };
+  const api = options.rest === undefined ? null : await startTwilioApi({ ...ACCOUNT, ...options.rest });
+  const account =
+    api === null
+      ? {}
+      : {
+          twilioAccountSid: ACCOUNT.accountSid,
+          twilioAuthToken: ACCOUNT.authToken,
+          twilioApiBaseUrl: api.origin,
+        };
+  const standard = readConfig({ PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, ...roomy });
+  const config = { ...standard, ...account, ...options.config };
   const logLines: LogLine[] = [];
   const admitted: CallFacts[] = [];
   const facts = options.database === true ? null : new FactStore();
   const server = await startServer({
     config,
     log: createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(JSON.parse(line)) } }),
-    agents: [agent],
+    agents: [agent, ...(options.beside ?? []).map((other) => ({ ...agent, answers: [], handOff: [], ...other }))],
     ...(facts === null ? {} : { openStore: () => Promise.resolve(facts) }),
     ...(options.clock ? { clock: options.clock } : {}),
     ...(options.loopDelayMs ? { loopDelayMs: options.loopDelayMs } : {}),
@@ -299,7 +332,7 @@ export async function startE2e(options: E2eOptions = {}): Promise<E2e> {
     ],
     simulator: { ...(options.simulator ? { session: options.simulator } : {}) },
   });
-  return new E2e({ server, agent, config, logLines, admitted, facts });
+  return new E2e({ server, agent, config, logLines, admitted, facts, api });
 }
 
 /** Runs `body` against a server of its own, then checks what every call left. A failure of `body` is what is reported. */

@@ -63,6 +63,8 @@ export class ScriptedModel {
   /** Error events sent. */
   readonly errors: string[] = [];
   readonly plans: Plan[] = [];
+  /** What it writes when it is asked for a text beside the conversation, and when; null: it fails. */
+  summary: { text: string | null; afterMs: number } = { text: 'Somebody wants something.', afterMs: 500 };
   appendedBytes = 0;
   firstAppendAtMs: number | null = null;
   readyAtMs: number | null = null;
@@ -148,6 +150,8 @@ export class ScriptedModel {
           session: { audio: { input: { format: { type: 'audio/pcmu' } }, output: { format: { type: 'audio/pcmu' } } } },
         });
       case 'response.create':
+        if ((event.response as { conversation?: string }).conversation === 'none')
+          return this.#writeBeside((event.response as { metadata?: object }).metadata ?? {});
         if (this.#active) return this.#error('conversation_already_has_active_response', event.event_id);
         return this.#begin((event.response as { metadata?: object }).metadata ?? {});
       case 'response.cancel':
@@ -175,6 +179,20 @@ export class ScriptedModel {
       default:
         return;
     }
+  }
+
+  #writeBeside(metadata: object): void {
+    const { text, afterMs } = this.summary;
+    const response = { id: `resp_${this.#next++}`, conversation_id: null, metadata };
+    this.send({ type: 'response.created', response });
+    const status = text === null ? 'failed' : 'completed';
+    const output = [{ id: 'item_beside', type: 'message', content: [{ type: 'output_text', text }] }];
+    this.#after(afterMs, () =>
+      this.send({
+        type: 'response.done',
+        response: { ...response, status, status_details: null, output: text === null ? [] : output, usage: {} },
+      }),
+    );
   }
 
   #begin(metadata: object): void {

@@ -1,11 +1,12 @@
 // A whole call in virtual time: the real call shell and the real Realtime session between a scripted model and a carrier
 // with network delays and an exact play buffer. Nothing listens, nothing waits; a minute takes milliseconds.
-import { Call, type CallOptions, type WantedSession } from '../../src/call/call.ts';
+import { Call, type CallOptions, type ToolRun, type WantedSession } from '../../src/call/call.ts';
 import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent } from '../../src/call/event.ts';
 import { Feed, type Onlooker } from '../../src/call/feed.ts';
-import { APOLOGY_CLIP, type CallPolicy, GREETING_CLIP, HOLD_CLIP } from '../../src/call/policy.ts';
+import { APOLOGY_CLIP, type CallPolicy, GREETING_CLIP, HOLD_CLIP, MUSIC_CLIP } from '../../src/call/policy.ts';
 import { Shelf } from '../../src/call/shelf.ts';
+import type { CallOpening } from '../../src/call/state.ts';
 import type { Spending } from '../../src/call/spending.ts';
 import type { Termination } from '../../src/call/termination.ts';
 import type { AudioChunk } from '../../src/audio/chunk.ts';
@@ -68,12 +69,36 @@ export interface VirtualLineOptions {
   random?: () => number;
   interrupts?: boolean;
   answers?: boolean;
-  runTool?: (name: string, settle: (outcome: ToolOutcome) => void, signal: AbortSignal) => void;
+  runTool?: (name: string, settle: (outcome: ToolOutcome) => void, signal: AbortSignal, run: ToolRun) => void;
+  /** Agents that the call may be handed to. */
+  handOffs?: CallOpening['handOffs'];
   redirectLeg?: (next: NextStep) => boolean;
   people?: CallOptions['people'];
   onlookers?: Onlooker[];
   /** What the call may spend; whoever makes it tells the call of changes. */
   spending?: Pick<Spending, 'reserve' | 'attach'>;
+}
+
+/** A promise that tells at once. */
+class Settles<T> {
+  #settled = false;
+  #value: T | undefined;
+  #then: ((value: T) => void) | null = null;
+
+  constructor(work: (resolve: (value: T) => void) => void) {
+    work((value) => {
+      if (this.#settled) return;
+      this.#settled = true;
+      this.#value = value;
+      this.#then?.(value);
+    });
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable
+  then(told: (value: T) => void): void {
+    if (this.#settled) told(this.#value as T);
+    else this.#then = told;
+  }
 }
 
 export class VirtualLine {
@@ -82,7 +107,11 @@ export class VirtualLine {
   readonly models: ScriptedModel[] = [];
   /** The sessions that were opened. */
   readonly opened: Omit<WantedSession, 'agent'>[] = [];
+  /** Whose they were. */
+  readonly agents: string[] = [];
   readonly call: Call;
+  /** What the call started from. */
+  readonly opening: CallOpening;
   readonly shelf: Shelf;
   readonly buffer = new PlaybackBuffer();
   readonly effects: (CallEffect & { atMs: number })[] = [];
@@ -117,19 +146,23 @@ export class VirtualLine {
     this.shelf = new Shelf(
       new Map([
         [APOLOGY_CLIP, new Uint8Array(policy.apologyBytes).fill(0x55)],
+        [MUSIC_CLIP, new Uint8Array(policy.errands.filler.musicBytes).fill(0x33)],
         [HOLD_CLIP, new Uint8Array(policy.holdBytes).fill(0x44)],
         [GREETING_CLIP, new Uint8Array(policy.greeting?.by === 'clip' ? policy.greeting.bytes : 0).fill(0x66)],
       ]),
     );
+    this.opening = {
+      callId: 'call-1',
+      direction: 'inbound',
+      on: { leg: 'l1', session: 's1', epoch: 1 },
+      policy,
+      capabilities,
+      agent: 'clinic',
+      handOffs: options.handOffs ?? {},
+      atMs: clock.nowMs(),
+    };
     this.call = new Call({
-      opening: {
-        callId: 'call-1',
-        direction: 'inbound',
-        on: { leg: 'l1', session: 's1', epoch: 1 },
-        policy,
-        capabilities,
-        atMs: clock.nowMs(),
-      },
+      opening: this.opening,
       clock,
       feed: new Feed(
         [
@@ -173,12 +206,11 @@ export class VirtualLine {
           listener: hooks,
         });
       },
-      redirectLeg: async (next) => options.redirectLeg?.(next) ?? false,
+      redirectLeg: (next) => new Settles<boolean>((resolve) => resolve(options.redirectLeg?.(next) ?? false)) as never,
       people: options.people ?? { call() {}, drop() {} },
-      runTool: ({ name, signal }) =>
-        new Promise((resolve) => {
-          if (options.runTool) options.runTool(name, resolve, signal);
-        }),
+      // Settles at once: virtual time does not wait for microtasks.
+      runTool: (run) =>
+        new Settles<ToolOutcome>((resolve) => options.runTool?.(run.name, resolve, run.signal, run)) as never,
       recallLeg: () => void (this.recalls += 1),
       storeNext: (next) => {
         this.nexts.push(next);
@@ -229,7 +261,8 @@ export class VirtualLine {
       ...(n === 0 ? model : (laterModels[n - 1] ?? laterModels.at(-1))),
     });
     this.models.push(opened);
-    const { session, target, afterMs } = wanted;
+    const { session, target, afterMs, agent } = wanted;
+    this.agents.push(agent);
     this.opened.push({ session, target, afterMs });
     return opened;
   }
