@@ -227,6 +227,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     meter: books.meter,
     loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
     tools: (agent, caller) => tools.forCall(agent, caller),
+    equipped: (agent) => tools.equipped(agent),
     shownArguments: (called, callId) =>
       shownArguments(
         called.flatMap((agent) => tools.equipped(agent).tools),

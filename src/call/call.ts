@@ -200,7 +200,9 @@ export class Call {
     if (state.phase === 'ended') return this.#endedHidden ? hidden(event, null) : event;
     if (state.collecting === null && state.hiddenUntilMs === 0) return event;
     const atMs = this.#options.clock.nowMs();
-    if (isHidden(state, atMs)) return hidden(event, isTooLate(state, atMs) ? null : this.#drawer);
+    const tooLate = isTooLate(state, atMs);
+    if (isHidden(state, atMs) || (tooLate && event.type === 'leg.digit_pressed'))
+      return hidden(event, tooLate ? null : this.#drawer);
     // Where it is no secret it is kept all the same, for the tool that asks for it.
     if (event.type === 'leg.digit_pressed') this.#drawer.press(event.digit);
     return event;

@@ -59,6 +59,8 @@ export interface CallsOptions {
   meter(agent: Agent, incoming: IncomingCall): SpendMeter;
   /** The tools of an agent in one call. */
   tools(agent: Agent, caller: ToolCaller): CallTools;
+  /** The agent with every tool that is there now; default: as it is. */
+  equipped?(agent: Agent): Agent;
   /** What may be kept of the arguments of these agents' tools. */
   shownArguments?(agents: readonly Agent[], callId: string): (name: string, text: string) => string;
   store: CallStore;

@@ -9,6 +9,8 @@ import { settleTool } from './tool-outcome.ts';
 
 /** A key may be held: its tone is hidden for so long after it was reported. */
 const TONE_MS = 1_500;
+/** Who was too slow for a secret field has heard so by then. */
+const SLOW_MS = 15_000;
 /** Input that was given up by us, for a farewell, goes on for a while at the other end. */
 const DROPPED_MS = 10_000;
 /** Begins the input anew, unless it ends it. */
@@ -22,6 +24,8 @@ export function beginCollecting(d: Draft, toolCall: string, { field }: Record<st
     return settleTool(d, toolCall, `Not done: field must be one of ${Object.keys(fields).join(', ')}.`);
   if (d.state.collecting !== null) return settleTool(d, toolCall, 'Not done: digits are being keyed in already.', true);
   change(d, {
+    // Another try at a secret takes what is keyed in for it, however late.
+    lateKeysUntilMs: known.sensitive ? 0 : d.state.lateKeysUntilMs,
     collecting: { toolCall, field, count: 0, digits: '', sinceMs: d.atMs, lastKeyMs: null },
     tools: { ...d.state.tools, [toolCall]: 'asking' },
   });
@@ -38,7 +42,8 @@ const isSecret = ({ collecting, policy }: LiveState): boolean =>
   collecting !== null && policy.errands.fields[collecting.field]?.sensitive === true;
 
 /** A key behind a secret field belongs to nobody: it may be one too many of that field. */
-export const isTooLate = (state: LiveState, atMs: number): boolean => atMs < state.hiddenUntilMs && !isSecret(state);
+export const isTooLate = (state: LiveState, atMs: number): boolean =>
+  (atMs < state.hiddenUntilMs || atMs < state.lateKeysUntilMs) && !isSecret(state);
 
 /** A key while digits are collected, or while the tone of the last one still sounds; false: it is for somebody else. */
 export function takeKey(d: Draft, key: string): boolean {
@@ -77,10 +82,12 @@ export function takeKey(d: Draft, key: string): boolean {
 /** Also one that is hidden. Other keys (`#` where it ends nothing) are no part of a number. */
 export const isDigit = (key: string): boolean => /^[0-9x]$/.test(key);
 
-/** No further key came. */
+/** No further key came. A slow caller keys on: what is left of a secret is nobody's. */
 export function collectingOver(d: Draft): void {
   const { collecting, policy } = d.state;
-  if (collecting !== null) finish(d, collecting, policy.errands.fields[collecting.field] as KeypadField);
+  if (collecting === null) return;
+  if (isSecret(d.state)) change(d, { lateKeysUntilMs: d.atMs + SLOW_MS });
+  finish(d, collecting, policy.errands.fields[collecting.field] as KeypadField);
 }
 
 /** When the input is over for want of a key: the time counts from when the caller could begin. */
@@ -105,11 +112,11 @@ export function dropCollecting(d: Draft): void {
 }
 
 function finish(d: Draft, { toolCall, field, count, digits }: Collecting, { min, sensitive }: KeypadField): void {
+  const whole = count >= min;
   hide(d, TONE_MS);
   change(d, { collecting: null });
   // Until now the caller waited for nobody.
   changeTurn(d, { waitsSinceMs: null });
-  const whole = count >= min;
   cause(d, { do: 'digits.done', field, keep: whole });
   settleTool(d, toolCall, outputOf(field, count, whole, min, sensitive ? null : digits));
 }

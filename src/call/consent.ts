@@ -95,7 +95,12 @@ export function readBackLost(d: Draft): void {
 export function turnTaken(d: Draft, turn: string): void {
   const { consent } = d.state;
   if (consent?.stage !== 'heard') return;
-  put(d, consent, { turns: [...consent.turns.slice(1 - MAX_TURNS), { turn, words: null }] });
+  const { waiting } = consent;
+  put(d, consent, {
+    turns: [...consent.turns.slice(1 - MAX_TURNS), { turn, words: null }],
+    // A "no" that follows at once is waited for as long as what came before it.
+    waiting: waiting === null ? null : { ...waiting, sinceMs: d.atMs },
+  });
 }
 
 /** The words of a turn are known. */

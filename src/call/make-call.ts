@@ -85,7 +85,8 @@ export function makeCall(
     handOffs.map(({ name }) => [name, [models.get(name)!.config, models.get(name)!.fallbackConfig] as const]),
   );
   const facts: CallFacts = {
-    ...{ opening, incoming, agent, wallMs: clock.wallMs(), sessionConfig, fallbackConfig },
+    ...{ opening, incoming, wallMs: clock.wallMs(), sessionConfig, fallbackConfig },
+    agent: options.equipped?.(agent) ?? agent,
     ...(handOffs.length === 0 ? {} : { handOffConfigs }),
     ...(options.shownArguments ? { shownArguments: options.shownArguments([agent, ...handOffs], callId) } : {}),
   };
@@ -105,7 +106,12 @@ export function makeCall(
     redirectLeg: (next, unwanted) => hooks.redirectLeg(next, unwanted).catch((error: unknown) => (fault(error), false)),
     people: {
       call: (wanted) =>
-        hooks.people.call({ ...wanted, callId, parentCallId: incoming.carrierCallId, from: incoming.to.value }),
+        hooks.people.call({
+          ...wanted,
+          callId,
+          parentCallId: incoming.carrierCallId,
+          from: shownNumber(incoming, agent),
+        }),
       drop: () => hooks.people.drop(callId),
     },
     recallLeg: () => void hooks.recallLeg().catch(fault),
@@ -116,6 +122,12 @@ export function makeCall(
   });
   ticket.spending?.attach((change) => call.receive(change));
   return { call, facts, noteEnd: (termination) => void change((c) => ({ ...c, termination })) };
+}
+
+/** What a person who is rung up sees: a carrier calls telephones only from a number of the account. */
+function shownNumber({ to }: IncomingCall, { answers }: Agent): string {
+  if (to.kind === 'pstn') return to.value;
+  return answers.find((number) => number.startsWith('+')) ?? to.value;
 }
 
 function clipsOf({ failure, greeting, filler }: Agent): Map<string, Uint8Array> {

@@ -186,6 +186,8 @@ interface Line extends CallFacts {
   collecting: Collecting | null;
   /** Caller audio and keys are hidden until then: the tone of the last key may still sound. 0 = they are not. */
   hiddenUntilMs: number;
+  /** Keys until then may be the rest of a secret that was given up: they belong to nobody. */
+  lateKeysUntilMs: number;
   transfer: Transfer | null;
   /** Who answers now: the agent's name; and whom it could be handed to, those of every agent that can be reached. */
   agent: string;
@@ -304,6 +306,7 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
   consent: null,
   collecting: null,
   hiddenUntilMs: 0,
+  lateKeysUntilMs: 0,
   transfer: null,
   keysPlayed: 0,
   timers: {},

@@ -199,7 +199,12 @@ const roomOf = ({ callId }: { callId: string }, { toolCall }: Transfer): string 
 
 /** The person has the caller: this call is over. */
 export function handedOver(d: Draft, detail: string): void {
-  if (d.state.transfer !== null) change(d, { transfer: null });
+  const { transfer } = d.state;
+  if (transfer !== null) {
+    change(d, { transfer: null });
+    // For the record: the model has nothing more to say.
+    settleTool(d, transfer.toolCall, `${transfer.target} took the call.`, true);
+  }
   end(d, terminationOf('transferred', detail));
 }
 

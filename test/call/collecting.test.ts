@@ -206,6 +206,27 @@ test('what the caller says meanwhile is heard by nobody; without keys the model 
   expect(line.model.appendedBytes - before).toBe(800);
 });
 
+test('the rest of a secret that came too late belongs to nobody, and is seen by nobody', () => {
+  const made = opened();
+  const { line } = made;
+  line.advance(200);
+  keysIn(line, '79', 300);
+  line.advance(6_000);
+  expect(outputsOf(line, 'd1')[0]).toContain('2 digits; at least 4');
+  // Long after the last tone has faded: what is said is heard again, keys are not.
+  const appended = line.model.appendedBytes;
+  sounds(line, 100);
+  expect(line.model.appendedBytes - appended).toBe(800);
+  const from = made.seen.length;
+  keysIn(line, '45', 400);
+  expectNothing(made, from);
+  expect(line.done('note.ignored').map(({ what }) => what)).toContain('key_too_many');
+  line.advance(16_000);
+  press(line, '3', 0);
+  line.advance(2_000);
+  expect(JSON.stringify(line.effects)).toContain('The caller pressed keys: 3');
+});
+
 test('a goodbye while digits are keyed in: not yet', () => {
   const { line } = opened();
   line.model.plans.length = 0;
