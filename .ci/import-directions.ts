@@ -31,6 +31,7 @@ const CALL_SHELL = [
   'spending',
   'people',
   'hidden',
+  'next-steps',
 ].map((name) => `call/${name}.ts`);
 
 /** The model side's own machine: as pure as the call core. */

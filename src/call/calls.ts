@@ -34,7 +34,7 @@ import { Following } from './following.ts';
 import type { CallFacts, OnlookerFactory } from './feed.ts';
 import { Gate, type Ticket } from './gate.ts';
 import { Holdings } from './holdings.ts';
-import type { MissedBecause } from './event.ts';
+import { carrierKey, NextSteps } from './next-steps.ts';
 import { People } from './people.ts';
 import type { SpendMeter } from './spending.ts';
 import type { EndReason, Termination } from './termination.ts';
@@ -96,9 +96,6 @@ const ORPHAN_WITHIN_MS = 15_000;
 /** An ended call is gone sooner: 1.5 s for its sockets, 5 s for its onlookers. */
 const GONE_WITHIN_MS = 10_000;
 
-/** Longer than a call waits for its caller to be brought back. */
-const RECONNECT_WITHIN_MS = 15_000;
-
 /** Closed calls remembered. Just below a power of two: a full set's table is then as large as it will ever be. */
 const MAX_PAST = 8_000;
 
@@ -131,6 +128,7 @@ export class Calls implements CallIntake {
   readonly #byCarrierCall = new Map<string, LiveCall>();
   readonly #gate: Gate;
   readonly #people: People;
+  readonly #nextSteps: NextSteps;
   /** Admissions being decided, so that two copies of one webhook open one session. */
   readonly #deciding = new Map<string, Promise<Admission>>();
   /** Closed calls whose carrier has still to ask what follows. */
@@ -148,6 +146,8 @@ export class Calls implements CallIntake {
     };
     this.#following = new Following({ ...options, idle });
     const { leases, tokens, budgets } = options.coordination;
+    const live = (key: string): LiveCall | undefined => this.#byCarrierCall.get(key);
+    this.#nextSteps = new NextSteps({ ...options, tokens, following: this.#following, live });
     this.#people = new People({
       control: options.control,
       tell: (callId) => {
@@ -221,7 +221,7 @@ export class Calls implements CallIntake {
       { callId, incoming, agent, ticket },
       {
         recallLeg: () => this.#recall(live),
-        redirectLeg: (next, unwanted) => this.#redirect(live, next, unwanted),
+        redirectLeg: (next, unwanted) => this.#nextSteps.redirect(live, next, unwanted),
         people: this.#people,
         ended: (termination) => {
           live.endedAtMs = clock.nowMs();
@@ -294,37 +294,11 @@ export class Calls implements CallIntake {
   async next(carrier: string, carrierCallId: string, over: boolean): Promise<NextStep> {
     const key = carrierKey(carrier, carrierCallId);
     if (over) await this.#carrierSaysOver(key, 'status over');
-    this.#following.asked(key, this.#byCarrierCall.has(key));
-    const live = this.#byCarrierCall.get(key);
-    if (live?.leg && !over) {
-      // The carrier's side of the media is over, also where the socket still looks open.
-      live.call.loseLeg('the carrier went on');
-      if (live.call.away) return this.#reconnect(live);
-      live.call.receive({ type: 'person.moved' });
-      // What an ending call promised is on its way into the store.
-      await this.#options.store
-        .update(carrier, carrierCallId, (c) => c)
-        .catch((error: unknown) => {
-          this.#options.watch.fault(live.call.callId, error);
-        });
-    }
-    const stored = await this.#options.store.get(carrier, carrierCallId);
-    return stored?.next ?? { do: 'hang_up' };
+    return this.#nextSteps.next(carrier, carrierCallId, over);
   }
 
-  async dialled(carrier: string, carrierCallId: string, outcome: DialOutcome): Promise<NextStep> {
-    const live = this.#byCarrierCall.get(carrierKey(carrier, carrierCallId));
-    const how = live?.call.sentOn ?? null;
-    if (live === undefined || (how === null && !live.call.away))
-      // They have spoken: nothing follows, whatever is stored.
-      return outcome === 'answered' ? { do: 'hang_up' } : this.#unanswered(carrier, carrierCallId);
-    // A room is only left together: the person was not there for long.
-    if (how === 'cold' && outcome === 'answered') live.call.receive({ type: 'person.took' });
-    else if (how !== null) {
-      const because = how === 'warm' ? 'left' : MISSED[outcome];
-      live.call.receive({ type: 'person.missed', because, detail: '' });
-    }
-    return live.call.away ? this.#reconnect(live) : { do: 'hang_up' };
+  dialled(carrier: string, carrierCallId: string, outcome: DialOutcome): Promise<NextStep> {
+    return this.#nextSteps.dialled(carrier, carrierCallId, outcome);
   }
 
   async person(
@@ -336,44 +310,11 @@ export class Calls implements CallIntake {
     return this.#people.heard(parentCallId, carrierCallId, key);
   }
 
-  async #unanswered(carrier: string, carrierCallId: string): Promise<NextStep> {
-    const stored = await this.#options.store.get(carrier, carrierCallId);
-    const next: NextStep = (stored?.next.do === 'forward' && stored.next.otherwise) || { do: 'hang_up' };
-    await this.#options.store.update(carrier, carrierCallId, (c) => ({ ...c, next }));
-    return next;
-  }
-
-  /** What brings the caller of a live call back into it. */
-  async #reconnect({ call, admission }: LiveCall): Promise<NextStep> {
-    const token = await this.#options.coordination.tokens.issue(call.callId, RECONNECT_WITHIN_MS);
-    return { do: 'reconnect', token, facts: admission.facts };
-  }
-
-  /** The second way to bring a caller back: the carrier has not asked what follows. */
   async #recall(live: LiveCall): Promise<void> {
-    const { control, watch } = this.#options;
-    if (control === null) return;
-    const { callId } = live.call;
+    const outcome = await this.#nextSteps.recall(live);
     const { carrier, carrierCallId } = live.incoming;
-    const next = await this.#reconnect(live);
-    // An order that was late and is repeated would cut off the stream that it brought.
-    const key = carrierKey(carrier, carrierCallId);
-    const unwanted = this.#following.unwanted(key);
-    const outcome = await control.redirect(carrierCallId, next, unwanted);
-    if (unwanted.aborted) return;
-    watch.ordered(callId, 'redirect', outcome);
-    if (outcome === 'gone') await this.#carrierSaysOver(key, 'the carrier says that the call is over');
-  }
-
-  /** Tells the carrier to take the caller elsewhere. */
-  async #redirect({ call, incoming }: LiveCall, next: NextStep, unwanted: AbortSignal): Promise<boolean> {
-    const { control, watch } = this.#options;
-    if (control === null) return false;
-    const outcome = await control.redirect(incoming.carrierCallId, next, unwanted);
-    // The media is over: the order was carried out, whatever its answer is.
-    if (unwanted.aborted) return true;
-    watch.ordered(call.callId, 'redirect', outcome);
-    return outcome === 'done';
+    if (outcome === 'gone')
+      await this.#carrierSaysOver(carrierKey(carrier, carrierCallId), 'the carrier says that the call is over');
   }
 
   async status(carrier: string, status: CallStatus): Promise<void> {
@@ -497,17 +438,6 @@ export class Calls implements CallIntake {
     return this.live === 0 && this.#following.size === 0;
   }
 }
-
-/** Why a dialled person counts as missed. */
-const MISSED: Readonly<Record<DialOutcome, MissedBecause>> = {
-  answered: 'left',
-  busy: 'busy',
-  no_answer: 'no_answer',
-  failed: 'failed',
-  canceled: 'failed',
-};
-
-const carrierKey = (carrier: string, id: string): string => `${carrier}/${id}`;
 
 /** What the carrier may show with the stream: who is called, what kind of caller, how well attested. No caller's number. */
 const callerFacts = (callId: string, { from, to, attestation }: IncomingCall): Record<string, string> => ({

@@ -126,11 +126,13 @@ function put(d: Draft, consent: Consent, part: Partial<Consent>): void {
 /** A yes, a no (which weighs more), or neither; whole words, however they are written. */
 function answerIn(words: string, { yes, no: refusing }: { yes: readonly string[]; no: readonly string[] }) {
   const said = plain(words);
-  const holds = (list: readonly string[]): boolean => list.some((word) => said.includes(plain(word)));
   // "That isn't right" is no yes, whichever of the many such words it is.
-  if (holds(refusing) || /\p{L}n't /u.test(said)) return 'no';
-  return holds(yes) ? 'yes' : 'unclear';
+  if (holds(said, refusing) || /\p{L}n't /u.test(said)) return 'no';
+  // "Okay, and what does it cost?" agrees to nothing.
+  return holds(plain(words.replace(/[^.!?\uff1f]*[?\uff1f]/gu, ' ')), yes) ? 'yes' : 'unclear';
 }
+
+const holds = (said: string, list: readonly string[]): boolean => list.some((word) => said.includes(plain(word)));
 
 /** Between blanks: small letters, composed, with the one apostrophe that lists are written with; transcripts have others. */
 const plain = (words: string): string =>

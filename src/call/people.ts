@@ -17,6 +17,8 @@ export interface PersonWanted {
 interface Person extends PersonWanted {
   /** Null until the carrier has said. */
   carrierCallId: string | null;
+  /** The carrier has not answered the order yet. */
+  placing: boolean;
   took: boolean;
   /** Nobody waits for this person any more. */
   dropped: boolean;
@@ -51,7 +53,7 @@ export class People {
 
   /** Rings a person up. What becomes of it is told to the call. */
   call(wanted: PersonWanted): void {
-    const person: Person = { ...wanted, carrierCallId: null, took: false, dropped: false };
+    const person: Person = { ...wanted, carrierCallId: null, placing: true, took: false, dropped: false };
     this.#persons.set(wanted.parentCallId, person);
     void this.#place(person).catch((error: unknown) => {
       this.#options.failed(wanted.callId, error);
@@ -68,6 +70,7 @@ export class People {
     }
     const { from, to, ringSeconds, parentCallId } = person;
     const placed = await control.call({ from, to, ringSeconds, parentCallId });
+    person.placing = false;
     if (placed.outcome === 'refused') return this.#missed(person, 'failed', placed.why);
     // One that may have been placed all the same is heard of when it rings, or when the call has waited long enough.
     if (placed.outcome === 'placed') person.carrierCallId ??= placed.carrierCallId;
@@ -110,6 +113,8 @@ export class People {
     if (person === undefined) return;
     person.dropped = true;
     if (person.carrierCallId !== null) this.#hangUp(person);
+    // Nobody knows whether it rings: whoever answers is hung up on.
+    else if (!person.placing) this.#forget(person);
   }
 
   /** The call is over; a person who took it stays where they are. */
