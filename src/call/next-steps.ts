@@ -89,7 +89,9 @@ export class NextSteps {
 
   async #unanswered(carrier: string, carrierCallId: string): Promise<NextStep> {
     const stored = await this.#options.store.get(carrier, carrierCallId);
-    const next: NextStep = (stored?.next.do === 'forward' && stored.next.otherwise) || { do: 'hang_up' };
+    const promised = stored?.next;
+    const dials = promised?.do === 'forward' || promised?.do === 'transfer';
+    const next: NextStep = (dials && promised.otherwise) || { do: 'hang_up' };
     await this.#options.store.update(carrier, carrierCallId, (c) => ({ ...c, next }));
     return next;
   }

@@ -65,7 +65,8 @@ function decide(d: Draft, wanted: Wanted): void {
     return settleTool(d, toolCall, found.sentence, found.quietly);
   }
   const agreed = found === 'agreed';
-  if (agreed) change(d, { consent: null });
+  // Also where it has become too old while its words were waited for: nothing waits any more.
+  if (agreed || waiting?.toolCall === toolCall) change(d, { consent: null });
   mark(d, toolCall, 'running');
   cause(d, { do: 'tool.run', toolCall, agent: d.state.agent, name, arguments: args, agreed });
 }

@@ -4,7 +4,7 @@
 // knows. Where the caller may be sent stands in the agent file, never in what a model says. Pure.
 import type { NextStep } from '../carrier/carrier.ts';
 import { cause, change, type Draft, isConnected } from './draft.ts';
-import { askToSay, end, FAREWELL_CAP_MS } from './ending.ts';
+import { afterFault, askToSay, end, FAREWELL_CAP_MS } from './ending.ts';
 import type { MissedBecause } from './event.ts';
 import type { TransferTarget } from './policy.ts';
 import { stopSpeaking } from './speaking.ts';
@@ -184,7 +184,9 @@ export function transferOverdue(d: Draft): void {
 function move(d: Draft<ConnectedState>, transfer: Transfer): void {
   const { to, how, ringSeconds } = targetOf(d.state, transfer);
   const next: NextStep =
-    how === 'cold' ? { do: 'transfer', to, ringSeconds } : { do: 'conference', room: roomOf(d.state, transfer) };
+    how === 'cold'
+      ? { do: 'transfer', to, ringSeconds, otherwise: afterFault(d.state.policy) }
+      : { do: 'conference', room: roomOf(d.state, transfer) };
   // What is still being said would be heard by nobody, or when the caller is back.
   stopSpeaking(d, 'our_decision');
   enter(d, transfer, 'moving');

@@ -142,8 +142,11 @@ export type NextStep =
   /** Connect to somebody else; where nobody answers, what comes `otherwise`, or the end. */
   | { do: 'forward'; to: string; otherwise?: Voicemail }
   | Voicemail
-  /** Connect to a person. Whatever becomes of it, the carrier asks what follows and says so (`CallIntake.dialled`). */
-  | { do: 'transfer'; to: string; ringSeconds: number }
+  /**
+   * Connect to a person. Whatever becomes of it, the carrier asks what follows and says so (`CallIntake.dialled`); `otherwise`
+   * is for a caller whose process died meanwhile.
+   */
+  | { do: 'transfer'; to: string; ringSeconds: number; otherwise: NextStep }
   /** Into a room where a person is, or will be; music until then. When the person leaves, the carrier asks what follows. */
   | { do: 'conference'; room: string }
   /** To a person whom we called: a sentence, and a key to take the call (1) or not (2); each is asked at `CallIntake.person`. */

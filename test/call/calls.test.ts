@@ -311,6 +311,19 @@ test('what follows the media is answered from the store, by any process', async 
   expect(await calls.next('twilio', 'CA-unknown', false)).toEqual({ do: 'hang_up' });
 });
 
+test('a caller whose process died while a person was rung up is told, and not left without a word', async () => {
+  const { store, admitted } = desk();
+  await admitted('CA1');
+  const otherwise = { do: 'say_and_hang_up', text: 'We are sorry.' } as const;
+  await store.update('twilio', 'CA1', (c) => ({
+    ...c,
+    next: { do: 'transfer', to: '+15550100001', ringSeconds: 20, otherwise },
+  }));
+  const other = desk({ store });
+  expect(await other.calls.dialled('twilio', 'CA1', 'no_answer')).toEqual(otherwise);
+  expect(await other.calls.dialled('twilio', 'CA1', 'answered')).toEqual({ do: 'hang_up' });
+});
+
 test('the places of a call are free again when it is closed, and not before', async () => {
   const { calls, clock, coordination, admitted } = desk({ maxConcurrentCalls: 1 });
   await admitted('CA1');

@@ -106,9 +106,14 @@ test('cold: connected once the announcement was heard; the person who answers ha
   line.advance(300);
   expect(line.heardMs(1)).toBe(1_500);
   expect(did(line, 'leg.move')).toMatchObject([
-    { next: { do: 'transfer', to: '+15550100001', ringSeconds: 20 }, by: 'close' },
+    {
+      next: { do: 'transfer', to: '+15550100001', ringSeconds: 20, otherwise: expect.anything() as object },
+      by: 'close',
+    },
   ]);
-  expect(line.nexts).toEqual([{ do: 'transfer', to: '+15550100001', ringSeconds: 20 }]);
+  expect(line.nexts).toEqual([
+    { do: 'transfer', to: '+15550100001', ringSeconds: 20, otherwise: expect.anything() as object },
+  ]);
   expect(stageOf(line)).toBe('away');
   line.advance(5_000);
   line.call.receive({ type: 'person.took' });

@@ -133,12 +133,14 @@ describe('answers', () => {
       statusCallbackEvent: 'answered completed',
     };
     const dial = { action: URLS.next, method: 'POST', answerOnBridge: 'true', timeout: '20' };
-    expect(parse(twiml.next({ do: 'transfer', to: '+15005550009', ringSeconds: 19.5 }))).toEqual({
+    expect(
+      parse(twiml.next({ do: 'transfer', to: '+15005550009', ringSeconds: 19.5, otherwise: { do: 'hang_up' } })),
+    ).toEqual({
       Dial: { ...dial, Number: { ...told, '#text': '+15005550009' } },
       Hangup: '',
     });
     const to = 'sip:desk@pbx.example.com?X-Topic=a&X-From=b';
-    expect(parse(twiml.next({ do: 'transfer', to, ringSeconds: 20 }))).toEqual({
+    expect(parse(twiml.next({ do: 'transfer', to, ringSeconds: 20, otherwise: { do: 'hang_up' } }))).toEqual({
       Dial: { ...dial, Sip: { ...told, '#text': to } },
       Hangup: '',
     });
@@ -148,7 +150,9 @@ describe('answers', () => {
     [0, '1'],
     [Number.MAX_SAFE_INTEGER, '600'],
   ])('a phone that is to ring for %d seconds rings for %s', (ringSeconds, timeout) => {
-    expect(parse(twiml.next({ do: 'transfer', to: '+15005550009', ringSeconds })).Dial.timeout).toBe(timeout);
+    expect(
+      parse(twiml.next({ do: 'transfer', to: '+15005550009', ringSeconds, otherwise: { do: 'hang_up' } })).Dial.timeout,
+    ).toBe(timeout);
   });
 
   test('puts caller and person into one room that ends with either of them', () => {
@@ -176,8 +180,8 @@ describe('answers', () => {
   test('lets nothing that comes from a call write a verb, an attribute or another query', () => {
     const text = `</Say></Gather><Dial>+19005550000</Dial>" x="{nextUrl}`;
     const steps: NextStep[] = [
-      { do: 'transfer', to: text, ringSeconds: 20 },
-      { do: 'transfer', to: `sip:${text}`, ringSeconds: 20 },
+      { do: 'transfer', to: text, ringSeconds: 20, otherwise: { do: 'hang_up' } },
+      { do: 'transfer', to: `sip:${text}`, ringSeconds: 20, otherwise: { do: 'hang_up' } },
       { do: 'conference', room: text },
       { do: 'join', room: text },
       { do: 'ask_to_take', say: text },
