@@ -137,7 +137,9 @@ const YES =
   "d'accord," +
   'ja,genau,gerne,richtig,sí,si,claro,correcto,vale,de acuerdo,oui,certo,esatto,sim,isso';
 const NO =
-  "no,nope,not,don't,dont,do not,never,wait,stop,hold on,cancel that,wrong,incorrect,nein,nicht,falsch,halt,warte,moment," +
+  "no,nope,not,don't,dont,do not,never,never mind,wait,stop,hold on,cancel that,wrong,incorrect," +
+  'keep it,leave it,forget it,changed my mind,rather not,maybe later,' +
+  'nein,nicht,falsch,halt,warte,moment,lieber,' +
   'espera,incorrecto,non,pas,attendez,sbagliato,aspetta,não,espere';
 
 export function consentOf({ consent }: AgentFile): Agent['consent'] {

@@ -1,5 +1,6 @@
 // Digits that the agent asks the caller to key in. Those of a sensitive field are counted here and known to the shell
 // alone: the model, every log, tape and recording get silence until the last tone has faded. Pure.
+import { dropConsent } from './consent.ts';
 import { cause, change, changeTurn, type Draft } from './draft.ts';
 import * as ledger from './playback.ts';
 import type { KeypadField } from './policy.ts';
@@ -29,6 +30,8 @@ export function beginCollecting(d: Draft, toolCall: string, { field }: Record<st
     collecting: { toolCall, field, count: 0, digits: '', sinceMs: d.atMs, lastKeyMs: null },
     tools: { ...d.state.tools, [toolCall]: 'asking' },
   });
+  // The same arguments may stand for other digits from now on: what was agreed to with the old ones is agreed to no more.
+  dropConsent(d, 'digits were keyed in meanwhile. Read it back once more, then wait for a yes');
   // What was keyed in before was not meant for it.
   changeTurn(d, { keys: '' });
   cause(d, { do: 'digits.collect', field, endKey: known.endKey, max: known.max });

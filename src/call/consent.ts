@@ -52,7 +52,8 @@ export function verdict(state: LiveState, tool: string, args: string, atMs: numb
   if (by === 'key' && !key) return no('the caller has to agree with a key. Ask them to press 1');
   if (turns.length === 0 && !key)
     return { ...no('the caller has not answered yet. Wait for a plain yes'), quietly: turn.answer?.spoke === true };
-  if (transcribes && heard.includes(null)) return 'wait';
+  // Who says more is heard out: it may be a "no, wait".
+  if (turn.callerSpeaking || (transcribes && heard.includes(null))) return 'wait';
   return key || !transcribes || heard.includes('yes') ? 'agreed' : no(UNCLEAR);
 }
 

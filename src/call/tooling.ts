@@ -88,9 +88,9 @@ export function consentOverdue(d: Draft): void {
   consentMoved(d);
 }
 
-/** When the words that a tool waits for are given up. */
-export const consentDueMs = ({ consent }: LiveState): number | null =>
-  consent?.waiting ? consent.waiting.sinceMs + WORDS_WITHIN_MS : null;
+/** When the words that a tool waits for are given up: not while the caller still speaks. */
+export const consentDueMs = ({ consent, turn }: LiveState): number | null =>
+  consent?.waiting && !turn.callerSpeaking ? consent.waiting.sinceMs + WORDS_WITHIN_MS : null;
 
 function waitingTool({ consent, history, tools }: LiveState): Wanted | null {
   const toolCall = consent?.waiting?.toolCall;
