@@ -82,6 +82,8 @@ function comeBack(d: Draft<ConnectedState>): void {
   const { session, trouble, turn, playback } = d.state;
   // Something may have been begun meanwhile: it waits on the shelf.
   const begun = turn.answer !== null || turn.owedSinceMs !== null || ledger.hasUnsent(playback);
+  // While it rang the caller waited for the person.
+  changeTurn(d, { waitsSinceMs: null });
   if (session === 'ready' && !begun) askToSay(d, null);
   else if (trouble !== null) change(d, { trouble: { ...trouble, owes: true } });
   pump(d);

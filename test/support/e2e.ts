@@ -223,8 +223,7 @@ export class E2e {
     await this.#api?.close();
     await this.server.close();
     // A log of a call that was cut off may still be written meanwhile.
-    if (process.env['KEEP_E2E']) console.log(this.config.dataDir);
-    else await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    await rm(this.config.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 
   /** Waits for every call to be over and checks what is left of each; then everything is closed. */

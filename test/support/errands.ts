@@ -7,23 +7,17 @@ import type { PhoneOptions } from '../../src/phone/phone-options.ts';
 import type { CallRecord } from '../../src/record/call-record.ts';
 import type { Answer, AnswerItem } from '../../src/simulator/script.ts';
 import type { SimulatedSession } from '../../src/simulator/session.ts';
-import { type E2e, interruption } from './e2e.ts';
+import { type E2e, interruption, within } from './e2e.ts';
 
 export const DESK = '+15005550009';
 export const NIGHT_DESK = '+15005550010';
 
-/** An agent that waits for its caller, takes a turn as over early, and may do what `more` says. */
-export const errandAgent =
-  (more: Partial<Agent> = {}) =>
-  ({ turnTaking }: Agent): Partial<Agent> => ({
-    greeting: null,
-    recording: { disclosure: 'This call is recorded.' },
-    turnTaking: {
-      ...turnTaking,
-      detection: { kind: 'server_vad', threshold: 0.5, prefixPaddingMs: 100, silenceMs: 300 },
-    },
-    ...more,
-  });
+/** An agent that waits for its caller, and may do what `more` says. */
+export const errandAgent = (more: Partial<Agent> = {}): Partial<Agent> => ({
+  greeting: null,
+  recording: { disclosure: 'This call is recorded.' },
+  ...more,
+});
 
 /** A target of the agent file. */
 export const target = (how: 'cold' | 'warm', to = DESK, ringSeconds = 20): Agent['transfer'][string] => ({
@@ -63,6 +57,13 @@ export const outputsOf = ({ clientEvents }: SimulatedSession): string[] =>
 
 export const stagesOf = ({ transfers }: CallRecord): string[] =>
   transfers.map(({ target: name, stage, why }) => `${name} ${stage}${why === '' ? '' : `: ${why}`}`);
+
+/** So many answers were completed, those beside the conversation left out. */
+export async function answered(session: SimulatedSession, count: number): Promise<void> {
+  const enough = (): boolean =>
+    session.responses.filter(({ outOfBand, status }) => !outOfBand && status === 'completed').length >= count;
+  if (!enough()) await within(15_000, `${count} answers`, session.next('response_done', enough));
+}
 
 /** The stream of a phone after the first. */
 export async function secondStream(phone: PhoneCall): Promise<void> {
