@@ -7,7 +7,19 @@ const waits = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith('.
 
 /** The longest, as they were measured: one that begins late ends alone, and the other workers have nothing left. */
 const LONGEST = [
-  ...['businesses', 'scripted-answers', 'scripted-connections', 'model-faults', 'conversation', 'races', 'rollover'],
+  ...[
+    'businesses',
+    'transfer-processes',
+    'slow-tool',
+    'keypad',
+    'transfer-warm',
+    'scripted-answers',
+    'scripted-connections',
+    'model-faults',
+    'conversation',
+    'races',
+    'rollover',
+  ],
   ...['security', 'model-fallback', 'chaos', 'process', 'rolling-restart', 'model-lost', 'model-recovery', 'resume'],
   'churn',
 ].map((name) => `/${name}.e2e.test.ts`);

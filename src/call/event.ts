@@ -68,6 +68,8 @@ export type ShellEvent =
   | { type: 'budget.changed'; reserved: boolean; share: BudgetShare }
   /** The carrier has taken the caller where it was told to. */
   | { type: 'person.moved' }
+  /** A person who was rung up has answered, and hears what it is about. */
+  | { type: 'person.hears' }
   /** A person takes the call: by a key, or by answering. */
   | { type: 'person.took' }
   /** A person does not take the call, or left it at once; `detail` is the carrier's word for it. */

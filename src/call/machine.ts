@@ -55,6 +55,7 @@ const SHELL_EVENTS: Readonly<Record<ShellEvent['type'], true>> = {
   'tool.settled': true,
   'budget.changed': true,
   'person.moved': true,
+  'person.hears': true,
   'person.took': true,
   'person.missed': true,
 };
@@ -164,6 +165,8 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
       return tooling.toolSettled(d, event.toolCall, event.status, event.output);
     case 'person.moved':
       return transfer.callerMoved(d);
+    case 'person.hears':
+      return transfer.personHears(d);
     case 'person.took':
       return transfer.personTook(d);
     case 'person.missed':

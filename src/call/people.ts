@@ -85,7 +85,10 @@ export class People {
     const person = this.#find(parentCallId, carrierCallId);
     if (person === null) return null;
     if (person.dropped || this.#options.tell(person.callId) === null) return GONE;
-    if (key === null) return { do: 'ask_to_take', say: person.say };
+    if (key === null) {
+      this.#options.tell(person.callId)?.({ type: 'person.hears' });
+      return { do: 'ask_to_take', say: person.say };
+    }
     if (key !== TAKE_KEY) {
       this.#missed(person, 'declined', '');
       return { do: 'hang_up' };

@@ -108,10 +108,10 @@ export interface Transfer {
   target: string;
   /**
    * `announcing`: what is being said is heard first. `summarising`: the model sums up for the person. `calling`: the person is
-   * rung up, and decides. `taken`: the person waits for the caller. `moving`: the carrier is told to move the caller.
-   * `away`: the caller is with the carrier.
+   * rung up. `deciding`: the person has answered. `taken`: the person waits for the caller. `moving`: the carrier is told to
+   * move the caller. `away`: the caller is with the carrier.
    */
-  stage: 'announcing' | 'summarising' | 'calling' | 'taken' | 'moving' | 'away';
+  stage: 'announcing' | 'summarising' | 'calling' | 'deciding' | 'taken' | 'moving' | 'away';
   sinceMs: number;
   /** Words for the person, from the model's own arguments until the summary is there. */
   say: string;

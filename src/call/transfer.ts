@@ -14,6 +14,8 @@ import { settleTool } from './tool-outcome.ts';
 
 /** The model's own words for the person do until then. */
 const SUMMARY_WITHIN_MS = 4_000;
+/** The order, the last ring, and the news of it take no longer; an order without an answer may have rung up nobody. */
+const ANSWER_WITHIN_MS = 15_000;
 /** A person hears the summary twice and decides. */
 const DECIDE_WITHIN_MS = 45_000;
 /** A person who has accepted does not wait for a long sentence. */
@@ -62,6 +64,12 @@ export function summaryReady(d: Draft, text: string | null): void {
   cause(d, { do: 'person.call', to, say: words, room: roomOf(d.state, transfer), ringSeconds });
 }
 
+/** A person has answered, and decides. */
+export function personHears(d: Draft): void {
+  const { transfer } = d.state;
+  if (transfer?.stage === 'calling') enter(d, transfer, 'deciding');
+}
+
 /** A person takes the call. */
 export function personTook(d: Draft): void {
   const { transfer } = d.state;
@@ -69,7 +77,7 @@ export function personTook(d: Draft): void {
   cause(d, { do: 'note.transfer', target: transfer.target, stage: 'taken', why: '' });
   // Cold: the two are talking.
   if (isGone(transfer)) return handedOver(d, '');
-  if (transfer.stage === 'calling') enter(d, transfer, 'taken');
+  if (transfer.stage === 'calling' || transfer.stage === 'deciding') enter(d, transfer, 'taken');
 }
 
 /** A person did not take the call, or left at once: the caller stays with the agent, or is brought back. */
@@ -135,7 +143,8 @@ export const isWithPerson = (state: LiveState): boolean =>
   state.transfer?.stage === 'away' && isWarm(state, state.transfer);
 
 /** True while a person is rung up, or waits for the caller. */
-export const isRinging = ({ stage }: Transfer): boolean => stage === 'calling' || stage === 'taken';
+export const isRinging = ({ stage }: Transfer): boolean =>
+  stage === 'calling' || stage === 'deciding' || stage === 'taken';
 
 /** When the present step of a transfer has taken too long. */
 export function transferDueMs(state: LiveState): number | null {
@@ -146,7 +155,8 @@ export function transferDueMs(state: LiveState): number | null {
   const within: Record<Transfer['stage'], number> = {
     announcing: FAREWELL_CAP_MS,
     summarising: SUMMARY_WITHIN_MS,
-    calling: ringMs + DECIDE_WITHIN_MS,
+    calling: ringMs + ANSWER_WITHIN_MS,
+    deciding: DECIDE_WITHIN_MS,
     taken: LAST_WORDS_MS,
     moving: MOVE_WITHIN_MS,
     away: warm ? TOGETHER_MS : ringMs + NEWS_WITHIN_MS,
@@ -165,8 +175,9 @@ export function transferOverdue(d: Draft): void {
     case 'taken':
       return move(d, transfer);
     case 'calling':
+    case 'deciding':
       cause(d, { do: 'person.drop' });
-      return personMissed(d, 'no_answer', 'no decision');
+      return personMissed(d, 'no_answer', transfer.stage === 'calling' ? 'no news' : 'no decision');
     case 'moving':
       // The carrier never came for the caller: it is asked to bring the caller back.
       if (isWarm(d.state, transfer)) cause(d, { do: 'person.drop' });

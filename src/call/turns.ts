@@ -114,6 +114,8 @@ export function answerSounds(d: Draft): void {
  * for a while; then the model has failed. One that was cut off by itself is asked to go on, once.
  */
 export function answerEnds(d: Draft, event: Of<'answer.ended'>): void {
+  // Of a session that was given up: what is to be said without it has begun.
+  if (d.state.session === 'gone') return changeTurn(d, { answer: null });
   const { answer, owedSinceMs, failures, wordless } = d.state.turn;
   if (event.status !== 'completed') readBackLost(d);
   // Sound or a tool call pays the debt at once: an answer to it that ended whole and left it unpaid was empty.

@@ -68,7 +68,7 @@ test('rung up, hears who waits, presses 1: joins the room, and the call is told 
   expect(people.heard('CA1', 'CA9', null)).toEqual({ do: 'ask_to_take', say: 'Ann wants a date.' });
   expect(people.heard('CA1', 'CA9', '1')).toEqual({ do: 'join', room: 'room-1' });
   expect(people.heard('CA1', 'CA9', '1')).toEqual({ do: 'join', room: 'room-1' });
-  expect(told).toEqual(['c1 person.took']);
+  expect(told).toEqual(['c1 person.hears', 'c1 person.hears', 'c1 person.took']);
 });
 
 test.each([

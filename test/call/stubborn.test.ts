@@ -2,6 +2,10 @@
 // a carrier that breaks every stream. Each is tried for a while and then ends by name; the caller always hears of us. And the
 // farewells that fall into a moment in which nobody can hear them.
 import { describe, expect, test } from 'vitest';
+import type { CallEffect } from '../../src/call/effect.ts';
+import type { UnstampedEvent } from '../../src/call/event.ts';
+import { step } from '../../src/call/machine.ts';
+import { admittedCall, type CallState } from '../../src/call/state.ts';
 import type { Plan } from '../support/scripted-model.ts';
 import {
   answered,
@@ -15,7 +19,7 @@ import {
   played,
   RECOVERS,
 } from '../support/recovering-line.ts';
-import { VirtualLine } from '../support/virtual-line.ts';
+import { testPolicy, VirtualLine } from '../support/virtual-line.ts';
 
 const RESUMES = { resumeWithinMs: 9_000 } as const;
 const APOLOGY = { do: 'say_and_hang_up', text: 'I am sorry.' };
@@ -256,4 +260,27 @@ describe("the caller's audio", () => {
     expect(filledMs(line)).toBeLessThanOrEqual(10_000 + 300 * 20);
     expect(given(line)).toBe(300);
   });
+});
+
+test('what still comes of a model that was given up does not begin the apology anew', () => {
+  const on = { leg: 'l1', session: 's1', epoch: 1 };
+  let state: CallState = admittedCall({
+    ...{ callId: 'c', direction: 'inbound', on, atMs: 0 },
+    policy: testPolicy({ recoverWithinMs: 0, models: 1 }),
+    capabilities: { answersTurns: true, detectsTurns: true },
+  });
+  const effects: CallEffect[] = [];
+  const happens = (event: UnstampedEvent): void => {
+    const [next, caused] = step(state, { ...event, atMs: 10, on });
+    state = next;
+    effects.push(...caused);
+  };
+  happens({ type: 'leg.started' });
+  happens({ type: 'session.ready' });
+  happens({ type: 'answer.started', answer: 'r1' });
+  const failed = { type: 'answer.ended', answer: 'r1', status: 'failed', detail: 'server_error' } as const;
+  for (let i = 0; i < 6; i++) happens(failed);
+  expect(state.phase).toBe('leaving');
+  const apology = effects.filter((e) => e.do === 'leg.play' && e.utterance === 'clip:apology');
+  expect(apology.filter((e) => e.do === 'leg.play' && e.fromByte === 0)).toHaveLength(1);
 });

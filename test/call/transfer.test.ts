@@ -442,12 +442,26 @@ test.each<MissedBecause>(['declined', 'busy', 'no_answer', 'failed', 'unavailabl
   },
 );
 
-test('warm: nobody decides: dropped in time, and the caller is told', () => {
-  const made = ringing();
-  made.line.model.plans.push(says(500));
-  made.line.advance(66_000);
-  expect(made.people.at(-1)).toBe('drop');
-  expect(outputsOf(made.line, 't1')[0]).toContain('nobody answered');
+test('warm: nobody says what became of the ringing: given up soon after the last ring', () => {
+  const { line, people } = ringing();
+  line.model.plans.push(says(500));
+  line.advance(34_000);
+  expect(people).not.toContain('drop');
+  line.advance(2_000);
+  expect(people.at(-1)).toBe('drop');
+  expect(outputsOf(line, 't1')[0]).toContain('nobody answered');
+});
+
+test('warm: a person who has answered has time to decide; one who does not is dropped, and the caller is told', () => {
+  const { line, people } = ringing();
+  line.model.plans.push(says(500));
+  line.advance(19_000);
+  line.call.receive({ type: 'person.hears' });
+  line.advance(44_000);
+  expect(people).not.toContain('drop');
+  line.advance(2_000);
+  expect(people.at(-1)).toBe('drop');
+  expect(outputsOf(line, 't1')[0]).toContain('nobody answered');
 });
 
 test('warm: the caller hangs up while it rings, as the person accepts, and while being moved: nobody is left waiting', () => {
