@@ -14,7 +14,7 @@ import { understood, worded } from './history.ts';
 import { keyPressed, tellKeys } from './keypad.ts';
 import { GREETING_CLIP } from './policy.ts';
 import * as recovery from './recovery.ts';
-import { loseLeg, resumeOverdue, takeBack } from './resume.ts';
+import { isLateOrder, loseLeg, resumeOverdue, takeBack } from './resume.ts';
 import { rollOver, spareReports } from './rollover.ts';
 import { beginUtterance, endUtterance, playClip, pump, reachMark, receiveAudio } from './speaking.ts';
 import type { CallState } from './state.ts';
@@ -115,6 +115,8 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
       if (isConnected(d) && d.state.away?.cause === 'moved' && event.cause !== 'caller_hung_up') return;
       if (event.cause === 'socket_lost' || event.cause === 'stopped_reading')
         return loseLeg(d, { ...event, cause: event.cause });
+      if (isLateOrder(d, event.cause))
+        return loseLeg(d, { cause: 'socket_lost', detail: 'taken out by an order of ours that came late' });
       return endWithLeg(d, event.cause, event.detail);
 
     case 'session.ready':

@@ -1,5 +1,6 @@
 // The carrier's media went away without a word, while the carrier may still have the caller: the call waits for a new
 // stream of the same call, and goes on where it was. Pure.
+import type { LegCloseCause } from '../carrier/carrier.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { apologise, askToSay, endWithLeg } from './ending.ts';
 import { silentHearing } from './hearing.ts';
@@ -13,6 +14,8 @@ const MAX_LEG_LOSSES = 4;
 const LEG_LOSSES_WITHIN_MS = 60_000;
 /** A carrier that has said nothing for so long may not know of the loss, and would never ask by itself. */
 const UNAWARE_MS = 1_000;
+/** An order about a call is carried out within this, repetitions included, or not at all. */
+const LATE_ORDER_MS = 6_000;
 /** What the caller said in less is a syllable; in more it may have been the answer that was waited for. */
 const WORDS_LOST_MS = 800;
 
@@ -35,7 +38,7 @@ export function loseLeg(d: Draft, { cause: legCause, detail, silentMs = 0 }: Leg
   const away: Away = { sinceMs: d.atMs, asked, owes, deafMs: silentMs, cause: legCause, detail };
   // A moment that was asked for was not heard, and is asked for again.
   change(d, { playback: stopped.playback, away, holdsInRow: 0 });
-  if (asked) cause(d, { do: 'leg.recall' });
+  if (asked) recallLeg(d);
   if (stopped.unheardMs > 0) cause(d, { do: 'note.stopped', because: 'our_decision', unheardMs: stopped.unheardMs });
   settle(d, stopped.notes);
   changeTurn(d, { answer: null, owedSinceMs: null, bargeInAtMs: null });
@@ -47,8 +50,21 @@ export function resumeOverdue(d: Draft<ConnectedState>): void {
   if (away === null) return;
   if (away.asked) return endWithLeg(d, away.cause, away.detail);
   change(d, { away: { ...away, asked: true } });
+  recallLeg(d);
+}
+
+function recallLeg(d: Draft): void {
+  change(d, { recalledAtMs: d.atMs });
   cause(d, { do: 'leg.recall' });
 }
+
+/**
+ * The carrier said `stop` soon after it was asked to bring the caller back, who is back already: the order met the carrier's own
+ * question on the way, and takes the caller out of the stream that the answer led to, into another. A caller who hangs up is
+ * told of by the status callback too.
+ */
+export const isLateOrder = (d: Draft, cause: LegCloseCause): boolean =>
+  cause === 'carrier_stopped' && d.state.recalledAtMs !== null && d.atMs - d.state.recalledAtMs < LATE_ORDER_MS;
 
 /** A new stream of the call has started: the conversation goes on. */
 export function takeBack(d: Draft<ConnectedState>, leg: string): void {

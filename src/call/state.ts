@@ -160,6 +160,8 @@ interface Line extends CallFacts {
   lostAtMs: readonly number[];
   /** When the carrier's media was lost, the latest few. */
   legLostAtMs: readonly number[];
+  /** When the carrier was last asked to bring the caller back. */
+  recalledAtMs: number | null;
   /** Null while all is well. */
   trouble: Trouble | null;
   /** When the session opened, and when it became ready; for its replacement before it expires. */
@@ -275,6 +277,7 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
   target: o.target ?? 0,
   lostAtMs: [],
   legLostAtMs: [],
+  recalledAtMs: null,
   trouble: null,
   sessionSinceMs: o.atMs,
   spare: null,

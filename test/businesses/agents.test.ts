@@ -5,15 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startClinic } from '../../agents/clinic/service/start.ts';
-import { startOrders } from '../../agents/orders/service/start.ts';
-import type { RunningService } from '../../agents/services/child-service.ts';
 import { DANA, SAMUEL, setFaults, TODAY } from './clinic-client.ts';
 import { type DeclaredCall, openDeclared } from './declared-tools.ts';
+import { clinicHere, type Here, ordersHere } from './here.ts';
 
 let folder: string;
 let database: string;
-let service: RunningService;
+let service: Here;
 let call: DeclaredCall;
 
 beforeEach(async () => {
@@ -54,7 +52,7 @@ describe('the clinic', () => {
   const thursday = { slot: 'mori-20261126-1400', status: 'booked' };
 
   beforeEach(async () => {
-    service = await startClinic({ database, today: TODAY });
+    service = await clinicHere({ database, today: TODAY });
     call = await openDeclared('clinic', { CLINIC_URL: service.origin, CLINIC_TOKEN: service.token });
   });
 
@@ -174,7 +172,7 @@ describe('the clinic', () => {
 
 describe('the orders', () => {
   beforeEach(async () => {
-    service = await startOrders({ database, today: TODAY });
+    service = await ordersHere({ database, today: TODAY });
     call = await openDeclared('orders', { ORDERS_URL: service.origin, ORDERS_TOKEN: service.token });
   });
 

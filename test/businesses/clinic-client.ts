@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import SwaggerParser from '@apidevtools/swagger-parser';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
-import type { RunningService } from '../../agents/services/child-service.ts';
 import type { Fault } from '../../agents/services/faults.ts';
+import type { Here } from './here.ts';
 
 export const DOCUMENT = fileURLToPath(new URL('../../agents/clinic/clinic-api.yaml', import.meta.url));
 /** A Friday. */
@@ -45,12 +45,12 @@ export async function readOperations(): Promise<Map<string, Operation>> {
 }
 
 export class ClinicClient {
-  readonly #service: RunningService;
+  readonly #service: Here;
   readonly #operations: Map<string, Operation>;
   /** Which answers were seen: `bookAppointment 201`. */
   readonly seen = new Set<string>();
 
-  constructor(service: RunningService, operations: Map<string, Operation>) {
+  constructor(service: Here, operations: Map<string, Operation>) {
     this.#service = service;
     this.#operations = operations;
   }
@@ -126,7 +126,7 @@ export interface AskOptions {
 
 /** What a service is told to do wrong from now on; answers how often the faults before have struck. */
 export async function setFaults(
-  { origin, adminToken }: RunningService,
+  { origin, adminToken }: Here,
   faults: Fault[],
   seed = 1,
 ): Promise<{ kind: string; struck: number }[]> {

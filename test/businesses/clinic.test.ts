@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startClinic } from '../../agents/clinic/service/start.ts';
-import type { RunningService } from '../../agents/services/child-service.ts';
 import { ClinicClient, DANA, readOperations, SAMUEL, setFaults, TODAY } from './clinic-client.ts';
+import { clinicHere, type Here } from './here.ts';
 
 let folder: string;
-let service: RunningService;
+let service: Here;
 let database: string;
 let client: ClinicClient;
 let operations: Awaited<ReturnType<typeof readOperations>>;
@@ -28,7 +28,7 @@ beforeEach(async () => {
   for (const answer of client?.seen ?? []) seen.add(answer);
   await service?.close();
   database = join(folder, `${++nth}.db`);
-  service = await startClinic({ database, today: TODAY });
+  service = await clinicHere({ database, today: TODAY });
   client = new ClinicClient(service, operations);
 });
 

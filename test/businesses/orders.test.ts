@@ -6,18 +6,18 @@ import { DatabaseSync } from 'node:sqlite';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startOrders } from '../../agents/orders/service/start.ts';
-import type { RunningService } from '../../agents/services/child-service.ts';
 import { setFaults } from './clinic-client.ts';
+import { type Here, ordersHere } from './here.ts';
 
 const TODAY = '2026-11-20';
 let folder: string;
 let database: string;
-let service: RunningService;
+let service: Here;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'trunkline-orders-'));
   database = join(folder, 'orders.db');
-  service = await startOrders({ database, today: TODAY });
+  service = await ordersHere({ database, today: TODAY });
 });
 afterEach(async () => {
   await service.close();

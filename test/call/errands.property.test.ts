@@ -186,7 +186,7 @@ test('random calls with everything in them', () => {
         expect(foldsTheSame(line)).toBe(true);
       },
     ),
-    { numRuns: Number(process.env.RUNS ?? 300) },
+    { numRuns: Number(process.env.RUNS ?? 100) },
   );
   // The calls do not all end the same way.
   expect(reasons.size).toBeGreaterThan(2);

@@ -181,3 +181,41 @@ test('the caller who talks over "one moment" is heard, and answered once', () =>
   expect([line.opened.length, line.heardMs(1), line.model.items.length]).toEqual([1, 1_000, 1]);
   expect(line.call.state).toMatchObject({ phase: 'talking', trouble: null });
 });
+
+const stops = (line: VirtualLine) => line.report({ type: 'leg.closed', cause: 'carrier_stopped', detail: 'stop' });
+
+test('an order that meets the question of the carrier on its way takes the caller out again: no hang-up, the call goes on', () => {
+  const line = answered();
+  line.advance(1_000);
+  // Nothing had come for long: the carrier is asked at once, and asks by itself in the same moment.
+  line.report({ type: 'leg.closed', cause: 'socket_lost', detail: '1006', silentMs: 2_500 });
+  expect(line.recalls).toBe(1);
+  line.advance(60);
+  line.startMedia();
+  line.advance(30);
+  stops(line);
+  expect(line.termination).toBe(null);
+  expect(line.call.away).toBe(true);
+  line.advance(80);
+  line.startMedia();
+  line.model.plans.push({ items: [{ ms: 500 }] });
+  callerTurn(line);
+  line.until(() => played(line).length > 0, 3_000);
+  expect(line.termination).toBe(null);
+  // Long after it, `stop` is a hang-up again; so it is at any time when the carrier says that the call is over.
+  line.advance(7_000);
+  stops(line);
+  expect(line.termination?.reason).toBe('caller_hung_up');
+});
+
+test('a caller who hangs up soon after having been brought back has hung up', () => {
+  const line = answered();
+  line.advance(1_000);
+  line.report({ type: 'leg.closed', cause: 'socket_lost', detail: '1006', silentMs: 2_500 });
+  line.startMedia();
+  stops(line);
+  line.call.receive({ type: 'leg.closed', cause: 'caller_hung_up', detail: 'status completed' });
+  line.advance(2_000);
+  expect(line.termination?.reason).toBe('caller_hung_up');
+  expect(line.clock.pending).toBe(0);
+});

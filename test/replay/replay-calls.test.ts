@@ -11,7 +11,7 @@ import type { Output } from '../../src/replay/progress.ts';
 import { replayFiles } from '../../src/replay/replay.ts';
 
 const CALLS = fileURLToPath(new URL('../fixtures/calls', import.meta.url));
-const AGENTS = fileURLToPath(new URL('../../agents', import.meta.url));
+const AGENTS = fileURLToPath(new URL('../fixtures/agents', import.meta.url));
 
 let dir: string;
 beforeAll(async () => {

@@ -57,7 +57,7 @@ export interface LogLine {
 }
 
 const ACCOUNT = { accountSid: newSid('AC'), authToken: 'a'.repeat(32) };
-const AGENTS_DIR = fileURLToPath(new URL('../../agents', import.meta.url));
+const AGENTS_DIR = fileURLToPath(new URL('../fixtures/agents', import.meta.url));
 const CALLS = fileURLToPath(new URL('../fixtures/calls', import.meta.url));
 
 /** After the last phone has hung up, everything must be gone within this. */

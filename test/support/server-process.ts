@@ -17,7 +17,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
 import { type LogLine, webhookParams, within } from './e2e.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/trunkline.mjs', import.meta.url));
-const AGENTS = fileURLToPath(new URL('../../agents', import.meta.url));
+const AGENTS = fileURLToPath(new URL('../fixtures/agents', import.meta.url));
 export const AUTH_TOKEN = '0123456789abcdef0123456789abcdef';
 export const API_KEY = 'key-that-nobody-may-see';
 
