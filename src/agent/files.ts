@@ -61,7 +61,7 @@ export async function readTools(
     try {
       const location = await inside(dir, own, named);
       code.push(await readFile(location));
-      const module = (await import(pathToFileURL(location).href)) as { default?: unknown };
+      const module = await loaded(location, source.where(path));
       if (module.default === undefined)
         throw new Fault('expected a file whose default export is a tool or a list of tools');
       for (const value of Array.isArray(module.default) ? (module.default as unknown[]) : [module.default]) {
@@ -76,6 +76,35 @@ export async function readTools(
     }
   }
   return { tools, code };
+}
+
+/** A tool file has nothing to wait for: what it needs of the world it asks for when it runs. */
+const LOADED_WITHIN_MS = 10_000;
+
+/** Imports a tool file. It is code of the operator's: whatever it does while it is loaded is told as a fault of that file. */
+async function loaded(location: string, where: string): Promise<{ default?: unknown }> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const seconds = LOADED_WITHIN_MS / 1_000;
+    late.reject(new Fault(`expected a file that is loaded within ${seconds} s; is there an await that never ends?`));
+  }, LOADED_WITHIN_MS);
+  const floating: unknown[] = [];
+  const note = (error: unknown): void => void floating.push(error);
+  const ended = (): void => {
+    process.stderr.write(`${where}: expected a tool file that lets the process live; it called process.exit\n`);
+    process.exitCode = 1;
+  };
+  process.on('unhandledRejection', note).on('uncaughtException', note).on('exit', ended);
+  try {
+    const module = await Promise.race([import(pathToFileURL(location).href), late.promise]);
+    // What it left to itself fails a turn later.
+    await new Promise(setImmediate);
+    if (floating.length > 0) throw floating[0];
+    return module as { default?: unknown };
+  } finally {
+    clearTimeout(timer);
+    process.off('unhandledRejection', note).off('uncaughtException', note).off('exit', ended);
+  }
 }
 
 /** Where tool files are named, in the short form and in the list. */

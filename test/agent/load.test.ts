@@ -586,6 +586,13 @@ test('a link does not lead out of the agents folder', async () => {
   await expect(loadAgents(dir, CONFIG)).rejects.toThrow('expected a path inside the agents folder');
 });
 
+test('what a tool file leaves floating while it is loaded is a fault of that file', async () => {
+  const floating = `Promise.reject(new Error('nobody waits for me')); export default { name: 'a', description: 'A.', parameters: { type: 'object' }, run: () => 1 };`;
+  await expect(load(`${MINIMAL}tools: code/floats.mjs\n`, { 'code/floats.mjs': floating })).rejects.toThrow(
+    /tools: nobody waits for me \(found code\/floats\.mjs\)/,
+  );
+});
+
 test('the hash changes with the file, its tools and its clips, and with nothing else', async () => {
   const yaml = `${MINIMAL}tools: t.ts\ngreeting: {text: Hello., clip: g.wav}\n`;
   const files = { 't.ts': TOOL, 'g.wav': SILENCE };

@@ -66,7 +66,9 @@ test('faults of every family at once leave no silence, no call without a name, a
     expect(families).toEqual(new Set(FAULT_NAMES.map((fault) => faultKind(fault).family)));
     // The faults were there: callers were taken up again, on another session, or by another stream.
     const outcomes = verdicts.map(({ outcome }) => outcome);
-    expect(outcomes).toEqual(expect.arrayContaining(['unnoticed', 'recovered', 'resumed', 'filler, recovered']));
+    expect(outcomes).toEqual(expect.arrayContaining(['unnoticed', 'resumed']));
+    // Which of the two is heard depends on how busy the machine is.
+    expect(outcomes.filter((outcome) => outcome?.endsWith('recovered')).length).toBeGreaterThanOrEqual(3);
   } finally {
     await world.close();
   }

@@ -132,9 +132,8 @@ describe('ways round the table', () => {
 
   test('the launcher itself is read, shebang and all', () => {
     const source = readFileSync(new URL('../../src/trunkline.mjs', import.meta.url), 'utf8');
-    expect(importsOf(source, 'src/trunkline.mjs')).toEqual([
-      { from: './cli.ts', typeOnly: false, line: expect.any(Number) },
-    ]);
+    const own = importsOf(source, 'src/trunkline.mjs').filter(({ from }) => !from.startsWith('node:'));
+    expect(own).toEqual([{ from: './cli.ts', typeOnly: false, line: expect.any(Number) }]);
   });
 });
 
