@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { Agent } from './agent/agent.ts';
+import type { Agent, AgentTarget } from './agent/agent.ts';
 import { loadAgents } from './agent/load.ts';
 import type { CallStore } from './call/call-store.ts';
 import { Calls } from './call/calls.ts';
@@ -198,8 +198,20 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
     control,
-    watch: metrics.tools,
+    watch: {
+      ...metrics.tools,
+      circuit(tool, state) {
+        metrics.tools.circuit(tool, state);
+        log[state === 'open' ? 'warn' : 'info']({ tool, state }, 'circuit of a tool');
+      },
+    },
   });
+  const unserved = agents.filter(({ sms, transfer }) => sms !== null || Object.values(transfer).some(isWarm));
+  if (control === null && unserved.length > 0)
+    log.warn(
+      { agents: unserved.map(({ name }) => name) },
+      'sms and transfers with how: warm need TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; the agents are told that they cannot',
+    );
   const model = (agent: Agent): Model => openAiModel(tools.equipped(agent), endpoints, clock);
   const looksOn = options.standingOnlookers ?? 'all';
   const standing: OnlookerFactory[] = [
@@ -357,6 +369,8 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     },
   };
 }
+
+const isWarm = ({ how }: AgentTarget): boolean => how === 'warm';
 
 /** Where a client on this machine reaches the server. */
 function localOrigin(host: string, port: number): string {

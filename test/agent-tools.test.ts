@@ -134,3 +134,26 @@ test.each([
   const outcome = await ask(await openTools(agent, sent), agent, 'send_sms', '{"text":"Hello"}');
   expect(outcome).toMatchObject({ status, output: expect.stringMatching(words) as string });
 });
+
+test('a header value that cannot be sent stops the boot, and is not told', async () => {
+  const agent = await agentOf(
+    'tools: [{ http: { name: t, description: T., url: "https://shop.example.com/", headers: { authorization: "${T}" } } }]\n',
+  );
+  const opening = openAgentTools({
+    ...{ agents: [agent], env: { T: 'abc\nX-Evil: 1' }, clock: hurried, log, control: null, watch: {} },
+  });
+  await expect(opening).rejects.toMatchObject({
+    code: 'TRK_CONFIG',
+    message: expect.stringMatching(/header authorization that can be sent/) as string,
+  });
+  await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining('Evil') as string });
+});
+
+test.each(['.', '[^]+', '.*', '(a+)+$', '('])(
+  'a guardrail that matches everything, or takes for ever: %s',
+  async (pattern) => {
+    await expect(
+      agentOf(`guardrails: [{ name: g, watch: speech, pattern: ${JSON.stringify(pattern)}, instead: Do not. }]\n`),
+    ).rejects.toThrow(/guardrails\[0\]\.pattern: expected a regular expression that matches some texts/);
+  },
+);

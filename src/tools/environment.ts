@@ -12,6 +12,7 @@ export class Environment {
   readonly #env: Env;
   readonly #missing: { name: string; at: string }[] = [];
   readonly #secrets = new Set<string>();
+  readonly #wrong: string[] = [];
 
   constructor(env: Env) {
     this.#env = env;
@@ -41,11 +42,19 @@ export class Environment {
     return value;
   }
 
-  /** What is missing, one sentence each, in the order of the file. */
+  /** Something else is wrong with a value that came from here. The value itself is never told. */
+  fault(sentence: string): void {
+    this.#wrong.push(sentence);
+  }
+
+  /** What is missing or wrong, one sentence each, in the order of the file. */
   get faults(): string[] {
     const wanted = new Map<string, string>();
     for (const { name, at } of this.#missing) if (!wanted.has(name)) wanted.set(name, at);
-    return [...wanted].map(([name, at]) => `${at}: expected ${name} in the environment, or a default: \${${name}:-…}`);
+    const missing = [...wanted].map(
+      ([name, at]) => `${at}: expected ${name} in the environment, or a default: \${${name}:-…}`,
+    );
+    return [...missing, ...this.#wrong];
   }
 
   /** Values that must stand in no failure and no log line. */

@@ -68,8 +68,18 @@ export const openHeaders = (
   at: string,
 ): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(headers).map(([name, text]) => [name.toLowerCase(), environment.secret(text, at)] as const),
+    Object.entries(headers).map(([name, text]) => {
+      const value = environment.secret(text, at);
+      if (!SENDABLE.test(value))
+        environment.fault(
+          `${at}: expected a value of the header ${name} that can be sent: one line, no other characters than Latin-1`,
+        );
+      return [name.toLowerCase(), value] as const;
+    }),
   );
+
+/** A field value of HTTP (RFC 9110 5.5), as Node sends it. */
+const SENDABLE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The headers of one try: the key is the same for every try of one effect. */
 export const withKey = (
