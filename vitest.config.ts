@@ -22,16 +22,27 @@ const LONGEST = [
   'churn',
 ].map((name) => `/${name}.e2e.test.ts`);
 
+/** So many e2e files lie before the first that computes. */
+const BEGIN_FIRST = 8;
+
 const rank = ({ moduleId }: TestSpecification): number => {
   const at = LONGEST.findIndex((name) => moduleId.endsWith(name));
   return at < 0 ? LONGEST.length : at;
 };
 
-/** End-to-end files begin first: they speak in real time for up to half a minute, and what computes fills their pauses. */
-class WaitingFirst extends BaseSequencer {
+/** The longest end-to-end files begin first; then what computes fills the pauses of those that wait. */
+class Mixed extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    return [...sorted.filter(waits).toSorted((a, b) => rank(a) - rank(b)), ...sorted.filter((file) => !waits(file))];
+    const waiting = sorted.filter(waits).toSorted((a, b) => rank(a) - rank(b));
+    const computing = sorted.filter((file) => !waits(file));
+    const [first, rest] = [waiting.slice(0, BEGIN_FIRST), waiting.slice(BEGIN_FIRST)];
+    const each = rest.length === 0 ? computing.length : Math.ceil(computing.length / rest.length);
+    return [
+      ...first,
+      ...rest.flatMap((file, i) => [file, ...computing.slice(i * each, (i + 1) * each)]),
+      ...computing.slice(rest.length * each),
+    ];
   }
 }
 
@@ -47,6 +58,6 @@ export default defineConfig({
     isolate: false,
     // Two cores: end-to-end files wait rather than compute, so five workers overlap well; more make sounds come late.
     maxWorkers: 5,
-    sequence: { sequencer: WaitingFirst },
+    sequence: { sequencer: Mixed },
   },
 });

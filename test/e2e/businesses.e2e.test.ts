@@ -30,7 +30,7 @@ const TUESDAY = 'mori-20261124-0930';
  * one.
  */
 const ALL = process.env['RECORDED_CALLS'] === 'all';
-if (!ALL) console.log('recorded businesses: three of ten conversations; RECORDED_CALLS=all plays every one');
+if (!ALL) console.log('recorded businesses: three of twelve conversations; RECORDED_CALLS=all plays every one');
 /** The longest conversation takes 45 s. */
 const TIMEOUT = { timeout: 120_000 };
 
@@ -194,6 +194,28 @@ describe.concurrent('the clinic', () => {
       expect(played.rows('SELECT number, tries FROM wrong_tries')).toEqual([{ number: '1000190210', tries: 2 }]);
       const outputs = played.record.tools.map(({ output }) => output ?? '').join(' ');
       expect(outputs).not.toMatch(/Dana|pt_|A\d{3}|mori/);
+    }),
+  );
+});
+
+describe.concurrent('reception', () => {
+  test.skipIf(!ALL)('takes the caller: the record says who, and that it worked', TIMEOUT, () =>
+    play('clinic-reception', [], ({ record }) => {
+      expect(record.transfers.map(({ target, stage }) => `${target} ${stage}`)).toEqual([
+        'reception begun',
+        'reception taken',
+      ]);
+      expect(record.tools.at(-1)).toMatchObject({ name: 'transfer_to', output: 'reception took the call.' });
+    }),
+  );
+
+  test.skipIf(!ALL)('does not answer: the caller is back with the agent, which knows', TIMEOUT, () =>
+    play('clinic-reception-away', [], ({ record }) => {
+      expect(record.transfers.map(({ target, stage }) => `${target} ${stage}`)).toEqual([
+        'reception begun',
+        'reception missed',
+      ]);
+      expect(record.end.reason).toBe('agent_goodbye');
     }),
   );
 });
