@@ -46,14 +46,23 @@ class Mixed extends BaseSequencer {
   }
 }
 
+/** Minutes of processor time that a newcomer need not wait for; `.ci/run` runs them with all others (`CI=true npm test`). */
+const LEFT_TO_CI = [
+  ...['chaos/chaos', 'bench/bench', 'e2e/churn', 'e2e/rolling-restart', 'e2e/transfer-processes', 'e2e/process'],
+  ...['e2e/scripted-connections', 'e2e/bounds'],
+].map((name) => `test/${name}.e2e.test.ts`);
+const isCi = process.env['CI'] === 'true';
+if (!isCi) console.log(`Left to CI=true, which .ci/run sets: ${LEFT_TO_CI.join(', ')}`);
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Calls over real sockets run in real time: on the shared machines of CI a stall may meet any of them once. The report says
     // which was tried again; what fails twice has failed.
-    retry: process.env['CI'] === 'true' ? 1 : 0,
+    retry: isCi ? 1 : 0,
     include: ['test/**/*.test.ts'],
+    exclude: isCi ? [] : LEFT_TO_CI,
     // Nothing of one file is left for the next: they share workers, which saves nearly half of the processor's time.
     isolate: false,
     // Two cores: end-to-end files wait rather than compute, so five workers overlap well; more make sounds come late.

@@ -20,8 +20,15 @@ afterEach(async () => {
 });
 
 const log = createLogger({ level: 'silent' });
-/** What waits for a server to come back does not wait for long. */
-const hurried: Clock = { ...realClock, at: (atMs, fire) => realClock.at(Math.min(atMs, realClock.nowMs() + 20), fire) };
+/** What waits for a server to come back does not wait for long; a tool has its whole deadline. */
+const hurried: Clock = {
+  nowMs: () => realClock.nowMs(),
+  wallMs: () => realClock.wallMs(),
+  at(atMs, fire) {
+    const nowMs = realClock.nowMs();
+    return realClock.at(atMs - nowMs < 5_000 ? Math.min(atMs, nowMs + 20) : atMs, fire);
+  },
+};
 
 async function agentOf(yaml: string): Promise<Agent> {
   const dir = await mkdtemp(join(tmpdir(), 'trunkline-agent-'));
