@@ -65,8 +65,8 @@ export default defineConfig({
     exclude: isCi ? [] : LEFT_TO_CI,
     // Nothing of one file is left for the next: they share workers, which saves nearly half of the processor's time.
     isolate: false,
-    // Two cores: end-to-end files wait rather than compute, so five workers overlap well; more make sounds come late.
-    maxWorkers: 5,
+    // Two cores: end-to-end files wait rather than compute, so four workers overlap well; more make sounds come late.
+    maxWorkers: 4,
     sequence: { sequencer: Mixed },
   },
 });

