@@ -199,6 +199,37 @@ test.each([0, 1_200])(
   },
 );
 
+test.each([0, 400, 2_500])(
+  'the media is lost while the other one is got ready (%i ms), and comes back: it speaks once, to a caller who hears it',
+  (readyAfterMs) => {
+    const on = line({ laterModels: [{ readyAfterMs }], policy: { resumeWithinMs: 9_000 } });
+    handsOver(on);
+    on.until(() => on.agents.length === 2, 3_000);
+    on.report({ type: 'leg.closed', cause: 'socket_lost', detail: '' });
+    on.advance(2_000);
+    on.startMedia();
+    on.until(() => agentOf(on) === 'billing', 5_000);
+    on.advance(5_000);
+    expect(on.agents).toEqual(['clinic', 'billing']);
+    expect(on.models[0]?.closed).toBe(true);
+    expect(on.models[1]?.items.map(({ stamp }) => on.heardMs(stamp))).toEqual([1_000]);
+    expectClean(on);
+  },
+);
+
+test('the media is lost while the other one is got ready, and never comes back: both sessions are let go', () => {
+  const on = line({ laterModels: [{ readyAfterMs: 400 }], policy: { resumeWithinMs: 9_000 } });
+  handsOver(on);
+  on.until(() => on.agents.length === 2, 3_000);
+  on.report({ type: 'leg.closed', cause: 'socket_lost', detail: '' });
+  on.advance(15_000);
+  expect(on.termination?.reason).toBe('media_lost');
+  expect(on.models.map(({ closed }) => closed)).toEqual([true, true]);
+  expect(on.clock.pending).toBe(0);
+  expect(on.faults).toEqual([]);
+  expect(foldsTheSame(on)).toBe(true);
+});
+
 test("the other one's model fails later: its own fallback is used", () => {
   const on = line();
   handsOver(on);
