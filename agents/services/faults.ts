@@ -4,6 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { seededRandom } from '../../src/phone/seeded-random.ts';
 
 /**
  * `latency`: answers `ms` later. `error`: `status` instead of doing it. `html`: a proxy's page, 502. `huge`: a body of 10 MB.
@@ -169,15 +170,4 @@ function* hugeBody(): Generator<string> {
 export function hasToken(header: string | undefined, token: string): boolean {
   const sha256 = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(sha256(header ?? ''), sha256(`Bearer ${token}`));
-}
-
-/** Numbers in [0, 1), the same row for the same seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

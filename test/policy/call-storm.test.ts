@@ -2,7 +2,7 @@
 // that is given, refused, late or missing. Judged from outside: what the business did, what the model was told, and a second
 // reading of the rule of consent. `TRK_STORM=20` blows twenty times as long; a seed that failed is in the test's name.
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../agents/services/faults.ts';
+import { seededRandom } from '../../src/phone/seeded-random.ts';
 import { objection, same } from './consent-judge.ts';
 import { isIrreversible, meaning, stormCall, type Stormed } from './storm-call.ts';
 

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { dayAfter, weekdayOf } from '../../services/days.ts';
-import { seededRandom } from '../../services/faults.ts';
+import { seededRandom } from '../../../src/phone/seeded-random.ts';
 import { WRONG_TRIES } from '../../services/wrong-tries.ts';
 
 export const SCHEMA = `
