@@ -127,13 +127,21 @@ function jsonText(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      const parts = Object.entries(value).map(([key, v]) => `${key}: ${typeof v === 'string' ? v : JSON.stringify(v)}`);
+      const parts = Object.entries(value).map(([key, v]) => `${key}: ${valueText(v)}`);
       return plainText(parts.join(', '));
     }
   } catch {
     // Models write what they like.
   }
   return plainText(text);
+}
+
+/** A list of objects as their number and the keys of the first: their text would fill the screen. */
+function valueText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const first: unknown = Array.isArray(value) ? value[0] : null;
+  if (typeof first !== 'object' || first === null) return JSON.stringify(value);
+  return `${(value as unknown[]).length} of { ${Object.keys(first).join(', ')} }`;
 }
 
 function endText({ reason, by }: Extract<Caption, { kind: 'ended' }>['termination']): string {

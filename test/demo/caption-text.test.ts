@@ -50,6 +50,10 @@ describe('rows', () => {
     expect(captionRows({ ...tool, arguments: 'no \u001b[2J JSON', status: 'timed_out' }, PLAIN)).toEqual([
       '  00:00.0  tool      look_up(no [2J JSON) took 1 ms → timed_out',
     ]);
+    const slots = JSON.stringify({ slots: [{ id: 1, at: 'nine' }, { id: 2 }], days: [1, 2], none: [] });
+    expect(captionRows({ ...tool, arguments: '{}', output: slots }, PLAIN)).toEqual([
+      '  00:00.0  tool      look_up() took 1 ms → slots: 2 of { id, at }, days: [1,2], none: []',
+    ]);
   });
 
   test('name an end that was no goodbye', () => {
