@@ -151,7 +151,6 @@ export function transferDueMs(state: LiveState): number | null {
   const { transfer } = state;
   if (transfer === null) return null;
   const ringMs = targetOf(state, transfer).ringSeconds * 1_000;
-  const warm = targetOf(state, transfer).how === 'warm';
   const within: Record<Transfer['stage'], number> = {
     announcing: FAREWELL_CAP_MS,
     summarising: SUMMARY_WITHIN_MS,
@@ -159,7 +158,7 @@ export function transferDueMs(state: LiveState): number | null {
     deciding: DECIDE_WITHIN_MS,
     taken: LAST_WORDS_MS,
     moving: MOVE_WITHIN_MS,
-    away: warm ? TOGETHER_MS : ringMs + NEWS_WITHIN_MS,
+    away: isWarm(state, transfer) ? TOGETHER_MS : ringMs + NEWS_WITHIN_MS,
   };
   return transfer.sinceMs + within[transfer.stage];
 }
@@ -184,10 +183,7 @@ export function transferOverdue(d: Draft): void {
       return personMissed(d, 'failed', 'the carrier did not move the caller');
     case 'away':
       // Together for a while; or ringing for so long that only the news of the answer was lost.
-      return handedOver(
-        d,
-        targetOf(d.state, transfer).how === 'warm' ? '' : 'the carrier did not say what became of it',
-      );
+      return handedOver(d, isWarm(d.state, transfer) ? '' : 'the carrier did not say what became of it');
   }
 }
 
