@@ -7,6 +7,7 @@ import { beginCollecting } from './collecting.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { leave } from './ending.ts';
 import { handOff } from './hand-off.ts';
+import { hasOrders } from './orders.ts';
 import { KEYS_CLIP } from './policy.ts';
 import { playClip } from './speaking.ts';
 import type { LiveState } from './state.ts';
@@ -67,7 +68,7 @@ export function builtIn(d: Draft, { toolCall, name, arguments: text }: ToolCalle
 
 /** The goodbye contract: what was said in the same answer is the farewell; if nothing was, it is asked for. */
 function agentLeaves(d: Draft, toolCall: string): void {
-  const busy = d.state.transfer !== null || d.state.collecting !== null;
+  const busy = d.state.transfer !== null || d.state.collecting !== null || hasOrders(d.state);
   if (d.state.turn.callerSpeaking || d.state.phase === 'leaving' || busy)
     return settleTool(d, toolCall, 'Not ended: the call is not at its end.', true);
   if (!isConnected(d)) {

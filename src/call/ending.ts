@@ -6,6 +6,7 @@ import { dropConsent } from './consent.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import * as ledger from './playback.ts';
 import { APOLOGY_CLIP, type CallPolicy } from './policy.ts';
+import { dropOrders } from './orders.ts';
 import { playClip, pump, settle, stopSpeaking } from './speaking.ts';
 import type { Away, CallState, ConnectedState, Leaving, Talking } from './state.ts';
 import { type EndReason, type Termination, terminationOf } from './termination.ts';
@@ -52,6 +53,7 @@ export function leave(
 
 /** What was begun with the caller, or for them, is not gone on with. */
 function dropErrands(d: Draft): void {
+  dropOrders(d);
   dropTransfer(d);
   dropCollecting(d);
   dropConsent(d, 'the call is ending', true);
@@ -63,15 +65,13 @@ export function askToSay(d: Draft, say: string | null): void {
   changeTurn(d, { owedSinceMs: d.atMs, asked: say });
 }
 
-/** The caller spoke up before the farewell was heard: the call goes on, and the model knows it. */
-export function stay(d: Draft<Leaving>): void {
+const SPOKE_UP = 'The caller spoke before the goodbye was heard. The call goes on; do not end it yet.';
+
+/** The caller spoke up before the farewell was heard, or an operator did: the call goes on, and the model knows it. */
+export function stay(d: Draft<Leaving>, text = SPOKE_UP): void {
   const { farewell: _, ...rest } = d.state;
   (d as Draft).state = { ...rest, phase: 'talking' } satisfies Talking;
-  cause(d, {
-    do: 'session.tell',
-    role: 'system',
-    text: 'The caller spoke before the goodbye was heard. The call goes on; do not end it yet.',
-  });
+  cause(d, { do: 'session.tell', role: 'system', text });
 }
 
 /** Ends the call when its farewell was heard, or can no longer be. */
@@ -162,6 +162,18 @@ export function wrapUp(d: Draft, reason: EndReason): void {
   changeTurn(d, { callerSpeaking: false });
   cause(d, { do: 'session.last_words', say });
   changeTurn(d, { owedSinceMs: d.atMs, asked: say });
+}
+
+/** An operator ends the call: with the wrap-up, or at once where one is being said already or none can be heard. */
+export function hangUp(d: Draft): void {
+  const { state } = d;
+  const decided = state.phase === 'leaving' && !state.farewell.revocable ? state.farewell.termination : null;
+  // An end that nobody can call back any more keeps its name.
+  if (decided !== null) return end(d, decided);
+  // Should the caller come back, the carrier says it.
+  if (isConnected(d) && d.state.away !== null && !isSentOn(d.state))
+    return end(d, terminationOf('operator_ended'), saidByCarrier(HANG_UP, state.policy.wrapUpText));
+  wrapUp(d, 'operator_ended');
 }
 
 const LEG_ENDS: Record<LegCloseCause | 'moved', EndReason> = {

@@ -74,6 +74,12 @@ export type ShellEvent =
   | { type: 'person.took' }
   /** A person does not take the call, or left it at once; `detail` is the carrier's word for it. */
   | { type: 'person.missed'; because: MissedBecause; detail: string }
+  /** An operator tells the agent something that the caller does not hear. */
+  | { type: 'operator.whispered'; text: string }
+  /** An operator has the agent say this to the caller. */
+  | { type: 'operator.said'; text: string }
+  /** An operator hands the caller over to a target of the agent file. */
+  | { type: 'operator.transfers'; target: string }
   /** Somebody inside wants the call over, with a spoken wrap-up if there is a line: drain, operator. */
   | { type: 'call.asked_to_end'; reason: EndReason };
 

@@ -6,12 +6,13 @@ import { keyTaken, turnTaken, wordsKnown } from './consent.ts';
 import { budgetChanged, keepToBudget } from './budget.ts';
 import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import type { CallEffect } from './effect.ts';
-import { apologise, endIfHeard, endIfOverdue, endWithLeg, wrapUp } from './ending.ts';
+import { apologise, endIfHeard, endIfOverdue, endWithLeg, hangUp, wrapUp } from './ending.ts';
 import type { CallEvent, Origin, ShellEvent, TimerName } from './event.ts';
 import { guardSpeech } from './guardrails.ts';
 import { fillStall, hear, noteTone, silentHearing } from './hearing.ts';
 import { understood, worded } from './history.ts';
 import { keyPressed, tellKeys } from './keypad.ts';
+import { carryOut, ordered, retell } from './orders.ts';
 import { GREETING_CLIP } from './policy.ts';
 import * as recovery from './recovery.ts';
 import { isLateOrder, loseLeg, resumeOverdue, takeBack } from './resume.ts';
@@ -37,6 +38,8 @@ export function step(state: CallState, event: CallEvent): [CallState, CallEffect
     if (isConnected(d)) hear(d, event);
     return [d.state, d.effects];
   } else react(d, event);
+  // The turn that just ended is about to be answered.
+  if (isLive(d) && event.type !== 'speech.stopped') carryOut(d);
   if (isLive(d)) keepToBudget(d, state);
   if (isLive(d)) transfer.sendOn(d);
   if (isLive(d)) endIfHeard(d);
@@ -51,6 +54,9 @@ type SessionEvent = Exclude<CallEvent, { type: `leg.${string}` | ShellEvent['typ
 const SHELL_EVENTS: Readonly<Record<ShellEvent['type'], true>> = {
   'call.admitted': true,
   'call.asked_to_end': true,
+  'operator.whispered': true,
+  'operator.said': true,
+  'operator.transfers': true,
   'timer.fired': true,
   'tool.settled': true,
   'budget.changed': true,
@@ -176,7 +182,11 @@ function react(d: Draft, event: Exclude<CallEvent, { type: 'leg.audio' }>): void
     case 'budget.changed':
       return budgetChanged(d, event);
     case 'call.asked_to_end':
-      return wrapUp(d, event.reason);
+      return event.reason === 'operator_ended' ? hangUp(d) : wrapUp(d, event.reason);
+    case 'operator.whispered':
+    case 'operator.said':
+    case 'operator.transfers':
+      return ordered(d, event);
     case 'timer.fired':
       return timerFired(d, event.timer);
     default:
@@ -198,7 +208,10 @@ const isProtected = (d: Draft): boolean =>
 /** The session can be spoken to: it opens the conversation, or takes it over. */
 function sessionReady(d: Draft): void {
   if (d.state.phase === 'leaving') return change(d, { session: 'ready' });
-  if (d.state.sessions === 1 || d.state.history.length === 0) return turns.openConversation(d);
+  if (d.state.sessions === 1 || d.state.history.length === 0) {
+    retell(d);
+    return turns.openConversation(d);
+  }
   recovery.resumeConversation(d);
 }
 

@@ -6,6 +6,7 @@ import { cause, change, changeTurn, type Draft, isConnected } from './draft.ts';
 import { askToSay, giveUp } from './ending.ts';
 import { hasUnknownWords, recall, remember } from './history.ts';
 import { becomeAgent } from './hand-off.ts';
+import { withTold } from './orders.ts';
 import * as ledger from './playback.ts';
 import { HOLD_CLIP, MUSIC_CLIP } from './policy.ts';
 import { playClip, pump } from './speaking.ts';
@@ -122,7 +123,7 @@ export function oweWhenReady(d: Draft): void {
 export function resumeConversation(d: Draft): void {
   const { trouble, history, policy } = d.state;
   change(d, { session: 'ready' });
-  cause(d, { do: 'session.recall', history: recall(history), note: noteOf(d) });
+  cause(d, { do: 'session.recall', history: recall(history), note: withTold(d.state, noteOf(d)) });
   // After a recorded greeting it is the caller's turn.
   const begun = policy.greeting?.by === 'model' || d.state.holds > 0 || history.some(({ who }) => who !== 'agent');
   // To a caller who is with a person nothing is said.

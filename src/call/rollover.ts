@@ -5,6 +5,7 @@ import { askToSay } from './ending.ts';
 import { becomeAgent } from './hand-off.ts';
 import { hasUnknownWords, recall } from './history.ts';
 import * as ledger from './playback.ts';
+import { withTold } from './orders.ts';
 import { dropSpare, nextSession, takeOver } from './recovery.ts';
 import type { LiveState } from './state.ts';
 
@@ -48,7 +49,7 @@ function takeOverInPause(d: Draft, { session, sinceMs, agent, note = GO_ON }: No
   takeOver(d, session, agent === undefined ? d.state.target : 0);
   change(d, { session: 'ready', spare: null, sessionSinceMs: sinceMs });
   if (agent !== undefined) becomeAgent(d, agent);
-  cause(d, { do: 'session.recall', history: recall(d.state.history), note });
+  cause(d, { do: 'session.recall', history: recall(d.state.history), note: withTold(d.state, note) });
   cause(d, { do: 'session.append_recent', ms: OVERLAP_MS });
   // The other agent speaks first: the caller waits for it.
   if (agent !== undefined) askToSay(d, null);

@@ -104,7 +104,9 @@ export interface Collecting {
 
 /** The caller is being handed over to a person. */
 export interface Transfer {
+  /** The model's tool call; an operator's hand-over has a name of that kind. */
   toolCall: string;
+  by: 'model' | 'operator';
   target: string;
   /**
    * `announcing`: what is being said is heard first. `summarising`: the model sums up for the person. `calling`: the person is
@@ -115,6 +117,20 @@ export interface Transfer {
   sinceMs: number;
   /** Words for the person, from the model's own arguments until the summary is there. */
   say: string;
+}
+
+/** What an operator has asked for. */
+export interface Orders {
+  /** Lines for the agent to say, in order; they wait until nobody speaks. */
+  lines: readonly string[];
+  /** The line that this session was asked for, and that has not sounded yet. */
+  asked: { text: string; session: string } | null;
+  /** Whom the caller is to be handed over to as soon as nobody speaks. */
+  transferTo: string | null;
+  /** Hand-overs begun so far. */
+  transfers: number;
+  /** What the model was told, for a session that takes over. */
+  told: readonly string[];
 }
 
 /** A model that failed and was not made good yet. */
@@ -191,6 +207,7 @@ interface Line extends CallFacts {
   /** Keys until then may be the rest of a secret that was given up: they belong to nobody. */
   lateKeysUntilMs: number;
   transfer: Transfer | null;
+  orders: Orders;
   /** Who answers now: the agent's name; and whom it could be handed to, those of every agent that can be reached. */
   agent: string;
   handOffs: Readonly<Record<string, HandOffAgent>>;
@@ -311,6 +328,7 @@ export const admittedCall = (o: CallOpening): AwaitingMedia => ({
   hiddenUntilMs: 0,
   lateKeysUntilMs: 0,
   transfer: null,
+  orders: { lines: [], asked: null, transferTo: null, transfers: 0, told: [] },
   keysPlayed: 0,
   timers: {},
   admittedAtMs: o.atMs,

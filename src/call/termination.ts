@@ -16,6 +16,8 @@ export type EndReason =
   | 'budget_spent'
   /** We are shutting down and the drain time was over. */
   | 'drained'
+  /** An operator ended the call. */
+  | 'operator_ended'
   /** The model could not be reached in time. */
   | 'model_unreachable'
   /** The model refused the connection or the configuration. */
@@ -56,6 +58,7 @@ const FACTS: Record<EndReason, [EndedBy, Termination['result']]> = {
   max_duration: ['operator', 'success'],
   budget_spent: ['operator', 'success'],
   drained: ['operator', 'success'],
+  operator_ended: ['operator', 'success'],
   model_unreachable: ['model', 'failure'],
   model_refused: ['model', 'failure'],
   model_lost: ['model', 'failure'],

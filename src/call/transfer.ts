@@ -3,10 +3,13 @@
 // in a room of the carrier's. A person who does not take the call costs nothing: the caller is back with the agent, which
 // knows. Where the caller may be sent stands in the agent file, never in what a model says. Pure.
 import type { NextStep } from '../carrier/carrier.ts';
+import { TRANSFER } from '../tools/built-in.ts';
 import { cause, change, type Draft, isConnected } from './draft.ts';
 import { afterFault, askToSay, end, FAREWELL_CAP_MS } from './ending.ts';
 import type { MissedBecause } from './event.ts';
+import { remember } from './history.ts';
 import type { TransferTarget } from './policy.ts';
+import { isTakingOver, oweWhenReady } from './recovery.ts';
 import { stopSpeaking } from './speaking.ts';
 import type { ConnectedState, LiveState, Transfer } from './state.ts';
 import { terminationOf } from './termination.ts';
@@ -31,6 +34,10 @@ const MAX_SAY_CHARS = 600;
 const SUMMARY =
   'In at most two short sentences, for a colleague who takes this call now: who is calling and what they want, and what was done. Plain text.';
 
+const CONNECTING = 'Say in one short sentence that you are connecting the caller now. Say nothing else.';
+const GETTING =
+  'Say in one short sentence that you are getting a person for the caller, who may stay on the line. Say nothing else.';
+
 /** The model asks for a person. */
 export function beginTransfer(d: Draft<ConnectedState>, toolCall: string, args: Record<string, unknown>): void {
   const { targets } = d.state.policy.errands;
@@ -43,15 +50,50 @@ export function beginTransfer(d: Draft<ConnectedState>, toolCall: string, args: 
   const given = typeof summary === 'string' ? summary.trim().slice(0, MAX_SAY_CHARS) : '';
   const warm = target.how === 'warm';
   change(d, {
-    transfer: { toolCall, target: name, stage: warm ? 'summarising' : 'announcing', sinceMs: d.atMs, say: given },
+    transfer: { toolCall, by: 'model', target: name, stage: firstStage(target), sinceMs: d.atMs, say: given },
     // Warm: the caller waits as for any other tool, and is not left in silence.
     tools: { ...d.state.tools, [toolCall]: warm ? 'running' : 'asking' },
   });
   cause(d, { do: 'note.transfer', target: name, stage: 'begun', why: target.how });
   if (warm) return cause(d, { do: 'session.summarise', ask: SUMMARY });
   // Without a word before, the caller is told where they go.
-  if (d.state.turn.answer?.spoke !== true)
-    askToSay(d, 'Say in one short sentence that you are connecting the caller now. Say nothing else.');
+  if (d.state.turn.answer?.spoke !== true) askToSay(d, CONNECTING);
+}
+
+/** An operator hands the caller over, in a moment in which nobody speaks; false: there is no such target any more. */
+export function handOver(d: Draft<ConnectedState>, name: string): boolean {
+  const { errands } = d.state.policy;
+  const target = Object.hasOwn(errands.targets, name) ? errands.targets[name] : undefined;
+  if (target === undefined) return false;
+  const { orders } = d.state;
+  const transfers = orders.transfers + 1;
+  const toolCall = `operator${transfers}`;
+  change(d, {
+    orders: { ...orders, transfers },
+    transfer: { toolCall, by: 'operator', target: name, stage: firstStage(target), sinceMs: d.atMs, say: '' },
+  });
+  cause(d, { do: 'note.transfer', target: name, stage: 'begun', why: target.how });
+  const warm = target.how === 'warm';
+  const text = warm
+    ? `The supervisor has ${name} rung up to take this caller over. Go on with the caller meanwhile; do not transfer them yourself.`
+    : `The supervisor hands the caller over to ${name} now.`;
+  cause(d, { do: 'session.tell', role: 'system', text });
+  if (warm) cause(d, { do: 'session.summarise', ask: SUMMARY });
+  askToSay(d, warm ? GETTING : CONNECTING);
+  return true;
+}
+
+const firstStage = ({ how }: TransferTarget): Transfer['stage'] => (how === 'warm' ? 'summarising' : 'announcing');
+
+/** What became of a transfer goes to the model: as the outcome of its tool call, or as news. */
+function tellOutcome(d: Draft, { toolCall, by, target }: Transfer, output: string, quietly = false): void {
+  if (by === 'model') return settleTool(d, toolCall, output, quietly);
+  // A session that takes over learns of it with the history.
+  remember(d, { who: 'tool', toolCall, name: TRANSFER, arguments: JSON.stringify({ target }), output });
+  if (isTakingOver(d.state)) return quietly ? undefined : oweWhenReady(d);
+  if (d.state.session === 'gone') return;
+  cause(d, { do: 'session.tell', role: 'system', text: output });
+  if (!quietly && d.state.phase === 'talking' && !isSentOn(d.state) && !d.state.turn.callerSpeaking) askToSay(d, null);
 }
 
 /** The summary is there, or is not to be had: the person is rung up. */
@@ -84,7 +126,7 @@ export function personTook(d: Draft): void {
 export function personMissed(d: Draft, because: MissedBecause, detail: string): void {
   const { transfer } = d.state;
   if (transfer === null) return;
-  const { toolCall, target } = transfer;
+  const { target } = transfer;
   cause(d, { do: 'note.transfer', target, stage: 'missed', why: detail === '' ? because : `${because}: ${detail}` });
   change(d, { transfer: null });
   const gone = isGone(transfer);
@@ -92,7 +134,7 @@ export function personMissed(d: Draft, because: MissedBecause, detail: string): 
     change(d, { away: { ...d.state.away, sinceMs: d.atMs, asked: false, owes: true } });
   const output = `${target} did not take the call: ${IN_WORDS[because]}. The caller is with you again. Tell them, and offer to take a message for a call-back.`;
   // Asked to answer as soon as the caller is there to hear it.
-  settleTool(d, toolCall, output, gone);
+  tellOutcome(d, transfer, output, gone);
 }
 
 /** The media is over because we sent the caller on. */
@@ -116,12 +158,8 @@ export function revoke(d: Draft): void {
   if (transfer?.stage !== 'announcing') return;
   change(d, { transfer: null });
   cause(d, { do: 'note.transfer', target: transfer.target, stage: 'revoked', why: 'the caller spoke' });
-  settleTool(
-    d,
-    transfer.toolCall,
-    'Not transferred: the caller spoke first. Ask for it again if it is still wanted.',
-    true,
-  );
+  const again = transfer.by === 'model' ? ' Ask for it again if it is still wanted.' : '';
+  tellOutcome(d, transfer, `Not transferred: the caller spoke first.${again}`, true);
 }
 
 /** The call ends, or leaves for a farewell. */
@@ -132,7 +170,7 @@ export function dropTransfer(d: Draft): void {
   if (isRinging(transfer) || (isGone(transfer) && isWarm(d.state, transfer))) cause(d, { do: 'person.drop' });
   change(d, { transfer: null });
   cause(d, { do: 'note.transfer', target: transfer.target, stage: 'revoked', why: 'the call ends' });
-  settleTool(d, transfer.toolCall, 'Not transferred: the call ends.', true);
+  tellOutcome(d, transfer, 'Not transferred: the call ends.', true);
 }
 
 /** True while the caller is with the carrier, or on the way there. */
@@ -212,7 +250,7 @@ export function handedOver(d: Draft, detail: string): void {
   if (transfer !== null) {
     change(d, { transfer: null });
     // For the record: the model has nothing more to say.
-    settleTool(d, transfer.toolCall, `${transfer.target} took the call.`, true);
+    tellOutcome(d, transfer, `${transfer.target} took the call.`, true);
   }
   end(d, terminationOf('transferred', detail));
 }

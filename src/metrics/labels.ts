@@ -32,6 +32,7 @@ const END_REASONS: Record<EndReason, boolean> = {
   max_duration: true,
   budget_spent: false,
   drained: false,
+  operator_ended: false,
   model_unreachable: false,
   model_refused: false,
   model_lost: false,
@@ -88,6 +89,7 @@ export const orderOutcomes = words('done gone failed placed sent refused unknown
 /** What the call core ignored (`note.ignored`). */
 export const ignored = words(`
   key_too_many stale_origin frame_repeated audio_of_no_utterance shelf_full mark_unknown tool_called_twice tool_settled_twice
+  operator_refused
 `);
 
 /** How tool calls end (`ToolStatus`). */

@@ -170,8 +170,8 @@ export function loggable(record: CallRecord): Record<string, string | number> {
   };
 }
 
-/** 0 for none. */
-function median(values: number[]): number {
+/** The lower one of two; 0 for none. */
+export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
 }

@@ -2,7 +2,7 @@
 // that a process that dies takes none of them along.
 import type { CallFacts } from '../call/feed.ts';
 import type { CallEnded, CallStarted, StoreEvent } from '../store/events.ts';
-import type { CallRecord } from './call-record.ts';
+import { type CallRecord, median } from './call-record.ts';
 
 /** Where facts go. */
 export interface FactKeeper {
@@ -31,14 +31,22 @@ export function callStarted({ opening, incoming, agent, wallMs }: CallFacts, nod
   };
 }
 
-export const callEnded = ({ callId, when, end, quality }: CallRecord): CallEnded => ({
-  type: 'call.ended',
-  callId,
-  mediaStartedWallMs: when.mediaStartedWallMs,
-  endedWallMs: when.endedWallMs ?? when.closedWallMs,
-  reason: end.reason,
-  by: end.by,
-  result: end.result,
-  detail: end.detail,
-  quality: quality.score,
-});
+export function callEnded(record: CallRecord): CallEnded {
+  const { callId, when, end, quality, turns, turnsDropped, stops, notes } = record;
+  const latencies = turns.flatMap((turn) => (turn.who === 'caller' ? (turn.latency?.voiceToVoiceMs ?? []) : []));
+  return {
+    type: 'call.ended',
+    callId,
+    mediaStartedWallMs: when.mediaStartedWallMs,
+    endedWallMs: when.endedWallMs ?? when.closedWallMs,
+    reason: end.reason,
+    by: end.by,
+    result: end.result,
+    detail: end.detail,
+    quality: quality.score,
+    latencyMs: latencies.length === 0 ? null : median(latencies),
+    disposition: notes.at(-1)?.disposition ?? null,
+    turnCount: turns.length + turnsDropped,
+    bargeIns: stops.filter(({ because }) => because === 'caller_spoke').length,
+  };
+}

@@ -79,6 +79,7 @@ export class RecordBuilder {
     }
     this.#happened(event);
     this.#troubles.stepped(event, effects);
+    this.#errands.happened(event, effects);
     for (const effect of effects) this.#caused(effect, event);
     this.#keep('settled');
   }

@@ -71,6 +71,8 @@ const act = fc.oneof(
   { weight: 10, arbitrary: fc.constantFrom('speak', 'stop', 'yes', 'wait', 'frame') },
   { weight: 6, arbitrary: fc.constantFrom('key1', 'key7', 'key#', 'key*') },
   { weight: 4, arbitrary: fc.constantFrom('took', 'busy', 'left', 'moved') },
+  { weight: 3, arbitrary: fc.constantFrom('whisper', 'say', 'to desk', 'to boss', 'to nobody') },
+  { weight: 1, arbitrary: fc.constantFrom('hang up', 'drain') },
   { weight: 1, arbitrary: fc.constantFrom('lose leg', 'lose session', 'carrier stops', 'back') },
 );
 
@@ -144,6 +146,13 @@ test('random calls with everything in them', () => {
           if (what === 'busy' || what === 'left')
             line.call.receive({ type: 'person.missed', because: what, detail: '' });
           if (what === 'moved') line.call.receive({ type: 'person.moved' });
+          if (what === 'whisper') line.call.receive({ type: 'operator.whispered', text: 'be brief' });
+          if (what === 'say') line.call.receive({ type: 'operator.said', text: 'One "moment".' });
+          if (what.startsWith('to ')) line.call.receive({ type: 'operator.transfers', target: what.slice(3) });
+          // Some callers stay for long.
+          if (what === 'hang up' && random() < 0.3)
+            line.call.receive({ type: 'call.asked_to_end', reason: 'operator_ended' });
+          if (what === 'drain' && random() < 0.1) line.call.receive({ type: 'call.asked_to_end', reason: 'drained' });
           if (what === 'lose leg') line.report({ type: 'leg.closed', cause: 'socket_lost', detail: '' });
           if (what === 'carrier stops' && line.call.sentOn !== null)
             line.report({ type: 'leg.closed', cause: 'carrier_stopped', detail: '' });

@@ -7,6 +7,7 @@ import { step } from '../../src/call/machine.ts';
 import { admittedCall, type CallState } from '../../src/call/state.ts';
 import { seededRandom } from '../../src/phone/seeded-random.ts';
 import { deepFreeze } from '../support/deep-freeze.ts';
+import { NO_ERRANDS } from '../support/no-errands.ts';
 import { testPolicy, VirtualLine } from '../support/virtual-line.ts';
 
 const on = { leg: 'l1', session: 's1', epoch: 1 };
@@ -59,6 +60,8 @@ const anyEvent = fc.oneof(
     detail: fc.constant(''),
   }),
   fc.record({ type: fc.constant('timer.fired'), timer }),
+  fc.record({ type: fc.constantFrom('operator.whispered', 'operator.said'), text: fc.constantFrom('x', '"y" z', ' ') }),
+  fc.record({ type: fc.constant('operator.transfers'), target: fc.constantFrom('desk', 'boss', '__proto__') }),
   fc.constant({
     type: 'usage.reported',
     usage: { source: 's', what: 'answer', model: 'm', unit: 'seconds', seconds: 1 },
@@ -76,6 +79,7 @@ const rareEvent = fc.oneof(
     detail: fc.constant(''),
   }),
   fc.constant({ type: 'call.asked_to_end', reason: 'drained' }),
+  fc.constant({ type: 'call.asked_to_end', reason: 'operator_ended' }),
 );
 const script = fc.array(
   fc.tuple(fc.oneof({ weight: 60, arbitrary: anyEvent }, { weight: 1, arbitrary: rareEvent }), fc.nat(900)),
@@ -85,6 +89,15 @@ const policies = fc.constantFrom(
   testPolicy(),
   testPolicy({ greeting: { by: 'model', say: 'Hello', protected: true }, interruptAfterMs: 300 }),
   testPolicy({ greeting: { by: 'clip', bytes: 3_333, text: 'Hello there', protected: false } }),
+  testPolicy({
+    errands: {
+      ...NO_ERRANDS,
+      targets: {
+        desk: { to: '+15550100001', how: 'cold', ringSeconds: 5 },
+        boss: { to: '+15550100002', how: 'warm', ringSeconds: 5 },
+      },
+    },
+  }),
 );
 const capabilities = fc.record({ answersTurns: fc.boolean(), detectsTurns: fc.boolean() });
 

@@ -119,6 +119,7 @@ describe('a whole call', () => {
       transfers: [],
       handOffs: [],
       guarded: [],
+      operated: [],
       troubles: [],
       troublesDropped: 0,
       keysPressed: 0,
