@@ -18,11 +18,13 @@ export async function calls(args: string[], desk: Desk): Promise<void> {
   return list(args, desk);
 }
 
+const NEWEST_FIRST = { sort: 'admitted', order: 'desc' } as const;
+
 async function list(args: string[], desk: Desk): Promise<void> {
   const { paper } = desk;
   const { limit, numbers, json, ...filter } = readCallsOptions(args);
   const { found, fitting, kept } = await consult(desk, async (archive) => {
-    const page = await archive.ask('listCalls', { ...filter, limit, after: null });
+    const page = await archive.ask('listCalls', { ...filter, ...NEWEST_FIRST, limit, after: null });
     return {
       found: page.calls,
       fitting: page.more ? await archive.ask('countCalls', filter) : page.calls.length,
@@ -40,14 +42,14 @@ async function list(args: string[], desk: Desk): Promise<void> {
 }
 
 function nothingFound(
-  { day, agent, from, reason }: Pick<CallsOptions, 'day' | 'agent' | 'from' | 'reason'>,
+  { day, agent, from, reasons }: Pick<CallsOptions, 'day' | 'agent' | 'from' | 'reasons'>,
   kept: Kept,
 ): string {
   const asked = [
     ...(day === null ? [] : [`of ${day}`]),
     ...(agent === null ? [] : [`of the agent "${agent}"`]),
     ...(from === null ? [] : ['from that number']),
-    ...(reason === null ? [] : [`that ended as ${reason}`]),
+    ...(reasons === null ? [] : [`that ended as ${reasons.join(' or ')}`]),
   ];
   if (kept.lastCallDay === null || asked.length === 0) return NO_CALL_YET;
   const missing = `There is no call ${asked.join(' ')}`;

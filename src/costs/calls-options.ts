@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { END_REASONS } from '../call/termination.ts';
 import { edits } from '../spelling.ts';
-import type { CallFilter } from '../store/queries/calls.ts';
+import { ANY_CALL, type CallFilter } from '../store/queries/call-filter.ts';
 import { dayFlag } from './costs-options.ts';
 import { misuse } from './desk.ts';
 
@@ -45,10 +45,11 @@ export function readCallsOptions(args: string[]): CallsOptions {
   const { values, positionals } = understood(() => parseArgs({ args, options: LIST_FLAGS, allowPositionals: true }));
   if (positionals.length > 0) throw misuse(`There is no "trunkline calls ${positionals.join(' ')}".`, CALLS_USAGE);
   return {
+    ...ANY_CALL,
     day: dayFlag('--day', values.day, CALLS_USAGE),
     agent: values.agent ?? null,
     from: values['from-number'] === undefined ? null : callerOf(values['from-number']),
-    reason: values.reason === undefined ? null : reasonOf(values.reason),
+    reasons: values.reason === undefined ? null : [reasonOf(values.reason)],
     limit: values.limit === undefined ? STANDARD_CALLS : limitOf(values.limit),
     numbers: values.numbers,
     json: values.json,

@@ -42,6 +42,12 @@ export async function openDatabase(place: Place): Promise<Database> {
   }
 }
 
+/** Opens SQLite's file beside the thread that writes, which has brought its tables up to date. */
+export function openForReading(path: string): Database {
+  const raw = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
+  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: asKyselyWants(raw) }) });
+}
+
 async function openSqlite(path: string): Promise<Database> {
   if (path !== ':memory:') makePrivate(path);
   const raw = new DatabaseSync(path, { timeout: BUSY_MS });
@@ -126,7 +132,7 @@ async function executed(db: Database): Promise<string[]> {
 }
 
 /** Kysely's dialect asks for the shape of better-sqlite3. */
-function asKyselyWants(db: DatabaseSync): SqliteDatabase {
+export function asKyselyWants(db: DatabaseSync): SqliteDatabase {
   return {
     close: () => db.close(),
     prepare(text) {

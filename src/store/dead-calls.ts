@@ -7,6 +7,7 @@ import type { PriceBook } from '../ledger/prices.ts';
 import type { Database } from './database.ts';
 import type { StoreEvent } from './events.ts';
 import { applyEvents } from './queries/apply.ts';
+import { medianLatency } from './turn-facts.ts';
 
 /** Nobody was left to say more. */
 const DIED = { reason: 'internal_error', by: 'us', result: 'failure', detail: 'the process died' } as const;
@@ -36,7 +37,12 @@ export async function endCalls(db: Database, node: string, prices: PriceBook | n
       );
       for (const line of carried(call, lines, endedWallMs, prices ?? NO_PRICES))
         events.push({ type: 'line.charged', callId, line });
-      events.push({ type: 'call.ended', callId, mediaStartedWallMs: null, endedWallMs, ...DIED, quality: null });
+      const turns = await tx.selectFrom('turns').select('facts').where('call_id', '=', callId).execute();
+      events.push({
+        ...{ type: 'call.ended', callId, mediaStartedWallMs: null, endedWallMs, ...DIED, quality: null },
+        latencyMs: medianLatency(turns.map(({ facts }) => facts)),
+        turnCount: turns.length,
+      });
     }
     await applyEvents(tx, events);
     return calls.length;

@@ -70,6 +70,24 @@ export interface CallEnded {
   detail: string;
   /** From 0 to 100; null: nothing was heard that could be judged. */
   quality: number | null;
+  /** What follows is not there in what versions wrote that did not know it. Median of the answered turns, voice to voice. */
+  latencyMs?: number | null;
+  /** What the call was about, as the agent noted it last; null: it noted nothing. */
+  disposition?: string | null;
+  /** Turns of both sides, and how often the caller spoke over the agent; null: not known. */
+  turnCount?: number | null;
+  bargeIns?: number | null;
+}
+
+/** The agent file that answers calls from now, as it is. */
+export interface AgentKnown {
+  type: 'agent.known';
+  /** Of the text; what calls name it by. */
+  hash: string;
+  name: string;
+  file: string;
+  text: string;
+  atWallMs: number;
 }
 
 /** Somebody did something to what is kept, or to a live call. Never holds a number, a word or a secret. */
@@ -85,4 +103,4 @@ export interface Audited {
   note: string;
 }
 
-export type StoreEvent = CallStarted | LineCharged | TurnKept | ToolKept | CallEnded | Audited;
+export type StoreEvent = CallStarted | LineCharged | TurnKept | ToolKept | CallEnded | AgentKnown | Audited;

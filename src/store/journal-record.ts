@@ -32,6 +32,7 @@ const KNOWN: Record<StoreEvent['type'], true> = {
   'turn.kept': true,
   'tool.kept': true,
   'call.ended': true,
+  'agent.known': true,
   audited: true,
 };
 

@@ -9,6 +9,7 @@ import { absent, isBefore, journalFolder, type Position } from './journal-folder
 import { shownPlace } from './place.ts';
 import { QUERIES } from './queries.ts';
 import { Recovery } from './recovery.ts';
+import { toldOf } from './told.ts';
 import type { FromWorker, Told, ToWorker, WorkerSetup } from './worker-messages.ts';
 
 const FIRST_PAUSE_MS = 200;
@@ -133,18 +134,16 @@ export class Keeper {
     }
   }
 
-  /** Text of ours crosses as it is; of any other error only what can hold nobody's data. */
   #toldOf(error: unknown, name: string): Told {
-    if (error instanceof TrunklineError) return { code: error.code, message: error.message };
     const { kind, why } = faultOf(error);
-    if (kind === 'fact' || why.includes('no answer'))
+    if (!(error instanceof TrunklineError) && (kind === 'fact' || why.includes('no answer')))
       this.#tell({
         tell: 'log',
         level: 'error',
         fields: { err: error, name },
         message: 'a question to the database failed',
       });
-    return { code: 'TRK_STORE', message: `${shownPlace(this.#setup.place)} did not answer "${name}": ${why}` };
+    return toldOf(error, name, this.#setup.place);
   }
 
   #well(): void {

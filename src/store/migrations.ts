@@ -1,6 +1,7 @@
 // Makes the tables. One migration per released change; what was released is never edited. The same for both engines.
 import { type ColumnDataType, type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { second } from './migration-second.ts';
 
 /** By name, in the order of their names. */
 export function migrations(engine: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -145,5 +146,5 @@ export function migrations(engine: 'sqlite' | 'postgres'): Record<string, Migrat
         .execute();
     },
   };
-  return { '2026-11-21-first': first };
+  return { '2026-11-21-first': first, '2026-11-21-second': second(engine) };
 }

@@ -1,8 +1,10 @@
 // The tables, as kysely sees them; `migrations.ts` makes them. Money is whole nano-dollars, times are Unix milliseconds,
 // days are those of UTC as YYYY-MM-DD. Booleans do not exist; JSON is text.
-import type { Generated } from 'kysely';
+import type { Generated, GeneratedAlways, Insertable } from 'kysely';
 
 export interface CallsTable {
+  /** Counts calls in the order in which they came into this database; never changes. */
+  seq: Generated<number>;
   call_id: string;
   carrier: string;
   carrier_call_id: string;
@@ -33,7 +35,22 @@ export interface CallsTable {
   audio_until_ms: number | null;
   text_until_ms: number | null;
   metadata_until_ms: number | null;
+  /** From the start of the media to the end; the database reckons it. */
+  duration_ms: GeneratedAlways<number | null>;
+  /** What its lines come to by the price book, how many they are, and how many have no price; triggers keep them. */
+  cost_nano_usd: Generated<number>;
+  line_count: Generated<number>;
+  unpriced_lines: Generated<number>;
+  /** Median of the answered turns, voice to voice. */
+  latency_ms: number | null;
+  /** What the call was about; null: nothing was noted. Goes with the metadata. */
+  disposition: string | null;
+  turn_count: number | null;
+  barge_ins: number | null;
 }
+
+/** A call as it is written; what is left out is null, nothing, or made by the database. */
+export type CallRow = Insertable<CallsTable>;
 
 export interface TurnsTable {
   call_id: string;
@@ -136,6 +153,17 @@ export interface AuditTable {
   note: string;
 }
 
+/** Agent files as they were when calls were answered by them. */
+export interface AgentFilesTable {
+  /** What calls name it by (`agent_hash`). */
+  hash: string;
+  name: string;
+  file: string;
+  text: string;
+  /** When it was first known. */
+  first_ms: number;
+}
+
 /** Up to where each journal was taken in; moved in the transaction that takes in what lies before it. */
 export interface JournalsTable {
   journal: string;
@@ -151,5 +179,6 @@ export interface Tables {
   residues: ResiduesTable;
   reconciliations: ReconciliationsTable;
   audit: AuditTable;
+  agent_files: AgentFilesTable;
   journals: JournalsTable;
 }

@@ -8,6 +8,7 @@ import { DatabaseThread, type ThreadLog } from './database-thread.ts';
 import { isBefore, type Position } from './journal-folder.ts';
 import { Journal, type JournalBounds } from './journal.ts';
 import { placeOf } from './place.ts';
+import { ReadingThreads } from './reading-threads.ts';
 import type { SegmentFile } from './segment-file.ts';
 import type { Store, StoreHealth } from './store.ts';
 
@@ -52,6 +53,7 @@ class JournalledStore implements Store {
   readonly #log: ThreadLog;
   readonly #journal: Journal;
   readonly #thread: DatabaseThread;
+  readonly #readers: ReadingThreads;
   /** Who waits until the database has everything before a position. */
   readonly #waiting = new Set<{ upTo: Position; resolve: () => void }>();
   /** Rejected, for whoever still waits. */
@@ -67,10 +69,11 @@ class JournalledStore implements Store {
       ...{ dataDir, journal: nodeId, clock, log, ...journal },
       flushed: (upTo) => this.#thread.take(upTo),
     });
+    const place = placeOf(databaseUrl, join(dataDir, 'trunkline.sqlite'));
+    this.#readers = new ReadingThreads(place, clock);
     this.#thread = new DatabaseThread({
       setup: {
-        place: placeOf(databaseUrl, join(dataDir, 'trunkline.sqlite')),
-        ...{ dataDir, journal: nodeId, recovers, prices: prices ?? null },
+        ...{ place, dataDir, journal: nodeId, recovers, prices: prices ?? null },
       },
       ...{ clock, log },
       taken: (upTo) => this.#tookIn(upTo),
@@ -86,7 +89,13 @@ class JournalledStore implements Store {
     this.#journal.append(event);
   }
 
-  ask: Store['ask'] = (name, question) => this.#thread.ask(name, question) as Promise<never>;
+  ask: Store['ask'] = async (name, question) => {
+    const reader = this.#readers.threadFor(name, question);
+    if (reader === null) return (await this.#thread.ask(name, question)) as never;
+    // Its tables are made by then.
+    await this.#thread.tried;
+    return (await reader.ask(name, question)) as never;
+  };
 
   get health(): StoreHealth {
     const { lagMs, bytes, unflushed, lost, full } = this.#journal;
@@ -144,6 +153,8 @@ class JournalledStore implements Store {
     cancel();
     const { unflushed } = this.#journal;
     if (unflushed > 0) this.#log.error({ unflushed }, 'the journal was not written to its end: its disk hangs');
+    // The last one that has it open tidies up behind itself: that is the one that writes.
+    await this.#readers.close();
     await this.#thread.close();
     await this.#journal.release();
   }

@@ -2,19 +2,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { readBill } from '../../src/store/queries/calls-bill.ts';
-import { callsBeginning, countCalls, listCalls, readCall, whatIsKept } from '../../src/store/queries/calls.ts';
+import { ANY_CALL } from '../../src/store/queries/call-filter.ts';
+import type { CallPlace } from '../../src/store/queries/call-order.ts';
+import { countCalls, listCalls } from '../../src/store/queries/calls-list.ts';
+import { type CallSummary, callsBeginning, readCall, whatIsKept } from '../../src/store/queries/calls.ts';
 import { readCosts } from '../../src/store/queries/costs.ts';
 import type { CostSums } from '../../src/store/queries/costs-sums.ts';
-import type { CallsTable, LinesTable } from '../../src/store/schema.ts';
+import type { LinesTable } from '../../src/store/schema.ts';
 import { hasPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
-import { AGENTS, inMemory, seed, write } from './seed.ts';
+import { AGENTS, inMemory, seed, type SeededCall, write } from './seed.ts';
 
 const seeded = seed({ calls: 300, days: 4, answers: 5, seed: 7 });
 // The process died before it could say who called; its money is there all the same.
 const orphan: LinesTable = { ...(seeded.lines[0] as LinesTable), call_id: 'orphan', day: '2026-11-02' };
 const lines = [...seeded.lines, orphan];
 const callOf = new Map(seeded.calls.map((call) => [call.call_id, call]));
-const ANY = { day: null, agent: null, from: null, reason: null };
+const ANY = { ...ANY_CALL, sort: 'admitted', order: 'desc' } as const;
 const ID = /^0000000[0-9a-f]-/;
 
 let postgres: Postgres | null = null;
@@ -131,22 +134,23 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (engine) => {
 
   test.skipIf(skipped)('the pages of the list hold every call once, the newest first', async () => {
     const ids: string[] = [];
-    for (let after = null, more = true; more; ) {
-      const page = await listCalls(db, { ...ANY, limit: 37, after });
-      ids.push(...page.calls.map(({ callId }) => callId));
-      after = page.calls.at(-1) ?? null;
-      more = page.more;
+    let after: CallPlace | null = null;
+    for (;;) {
+      const { calls, more } = await listCalls(db, { ...ANY, limit: 37, after });
+      ids.push(...calls.map(({ callId }) => callId));
+      after = placeBehind(calls.at(-1));
+      if (!more) break;
     }
     expect(ids).toEqual(newestFirst(seeded.calls).map(({ call_id }) => call_id));
   });
 
   test.skipIf(skipped)('calls of one moment are told apart by their ids, across pages too', async () => {
-    const [call] = seeded.calls as [CallsTable];
+    const [call] = seeded.calls as [SeededCall];
     const twins = ['t-1', 't-2', 't-3'].map((call_id) => ({ ...call, call_id, agent: 'Twins' }));
     await db.insertInto('calls').values(twins).execute();
     try {
       const first = await listCalls(db, { ...ANY, agent: 'Twins', limit: 2, after: null });
-      const second = await listCalls(db, { ...ANY, agent: 'Twins', limit: 2, after: first.calls.at(-1) ?? null });
+      const second = await listCalls(db, { ...ANY, agent: 'Twins', limit: 2, after: placeBehind(first.calls.at(-1)) });
       expect([first.more, second.more]).toEqual([true, false]);
       expect([...first.calls, ...second.calls].map(({ callId }) => callId)).toEqual(['t-3', 't-2', 't-1']);
     } finally {
@@ -155,10 +159,10 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (engine) => {
   });
 
   test.skipIf(skipped).each([
-    ['day', { day: '2026-11-02' }, (call: CallsTable) => call.day === '2026-11-02'],
-    ['agent', { agent: AGENTS[2] as string }, (call: CallsTable) => call.agent === AGENTS[2]],
-    ['caller', { from: '+15550000007' }, (call: CallsTable) => call.from_value === '+15550000007'],
-    ['reason', { reason: 'model_lost' }, (call: CallsTable) => call.reason === 'model_lost'],
+    ['day', { day: '2026-11-02' }, (call: SeededCall) => call.day === '2026-11-02'],
+    ['agent', { agent: AGENTS[2] as string }, (call: SeededCall) => call.agent === AGENTS[2]],
+    ['caller', { from: '+15550000007' }, (call: SeededCall) => call.from_value === '+15550000007'],
+    ['reason', { reasons: ['model_lost'] }, (call: SeededCall) => call.reason === 'model_lost'],
   ])('the list and its count can be narrowed by %s', async (_name, narrowed, fits) => {
     const filter = { ...ANY, ...narrowed };
     const expected = newestFirst(seeded.calls.filter(fits)).map(({ call_id }) => call_id);
@@ -184,7 +188,7 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (engine) => {
   test.skipIf(skipped)(
     'a call comes with its words: heard ones, unheard ones, and none out of stored facts',
     async () => {
-      const [call] = seeded.calls as [CallsTable];
+      const [call] = seeded.calls as [SeededCall];
       const read = await readCall(db, { callId: call.call_id });
       expect(read?.turns.map(({ who, said, heard, unheard }) => [who, said, heard, unheard])).toEqual([
         ['agent', 'Harbor Clinic, hello.', 'Harbor Clinic, hello.', ''],
@@ -203,7 +207,7 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (engine) => {
   );
 
   test.skipIf(skipped)('a bill has the lines in their order, and their sums by state', async () => {
-    const { call_id: callId } = seeded.calls[3] as CallsTable;
+    const { call_id: callId } = seeded.calls[3] as SeededCall;
     const own = lines.filter(({ call_id }) => call_id === callId);
     const bill = await readBill(db, { callId });
     expect(bill?.lines.map(({ source }) => source).toSorted()).toEqual(own.map(({ source }) => source).toSorted());
@@ -251,11 +255,14 @@ describe.each(['sqlite', 'postgres'] as const)('%s', (engine) => {
   });
 });
 
-const newestFirst = (calls: readonly CallsTable[]): CallsTable[] =>
+const placeBehind = (call: CallSummary | undefined): CallPlace | null =>
+  call === undefined ? null : { value: call.admittedWallMs, callId: call.callId };
+
+const newestFirst = (calls: readonly SeededCall[]): SeededCall[] =>
   calls.toSorted((a, b) => b.admitted_ms - a.admitted_ms || (a.call_id < b.call_id ? 1 : -1));
 
 /** The sums, line by line, with the prices of `seed.ts` written down once more. */
-function plainly(calls: readonly CallsTable[], of: readonly LinesTable[]): CostSums {
+function plainly(calls: readonly SeededCall[], of: readonly LinesTable[]): CostSums {
   const total = (some: readonly LinesTable[], cost: (line: LinesTable) => number | null = (l) => l.cost_nano_usd) =>
     Number(some.reduce((sum, line) => sum + BigInt(cost(line) ?? 0), 0n));
   const sum = (some: readonly LinesTable[]) => ({

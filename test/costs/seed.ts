@@ -3,7 +3,7 @@
 import { openDatabase, type Database } from '../../src/store/database.ts';
 import { QUERIES } from '../../src/store/queries.ts';
 import type { Store } from '../../src/store/store.ts';
-import type { CallsTable, LinesTable, ToolsTable, TurnsTable } from '../../src/store/schema.ts';
+import type { CallRow, LinesTable, ToolsTable, TurnsTable } from '../../src/store/schema.ts';
 import { seededRandom } from '../../src/phone/seeded-random.ts';
 
 export const FIRST_DAY = '2026-11-01';
@@ -20,8 +20,11 @@ const TOKEN_PRICES: Record<string, string> = {
     '{"per":"token","text":{"fresh":600,"cached":60,"out":2400},"audio":{"fresh":10000,"cached":300,"out":20000},"image":{"fresh":800,"cached":80,"out":0}}',
 };
 
+/** A call with every column that is given to it; the database makes the others. */
+export type SeededCall = Required<Omit<CallRow, 'seq' | 'cost_nano_usd' | 'line_count' | 'unpriced_lines'>>;
+
 export interface Seeded {
-  calls: CallsTable[];
+  calls: SeededCall[];
   lines: LinesTable[];
   turns: TurnsTable[];
   tools: ToolsTable[];
@@ -67,7 +70,7 @@ export function seed({ calls: count, days, answers, seed: number = 1 }: SeedOpti
   return seeded;
 }
 
-function aCall(i: number, days: number, random: Random): CallsTable {
+function aCall(i: number, days: number, random: Random): SeededCall {
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
   const admitted = Date.parse(FIRST_DAY) + Math.floor(random() * days * DAY_MS);
   const started = random() < 0.05 ? null : admitted + Math.floor(random() * 2_000);
@@ -98,11 +101,12 @@ function aCall(i: number, days: number, random: Random): CallsTable {
     audio_until_ms: null,
     text_until_ms: null,
     metadata_until_ms: null,
+    ...{ latency_ms: null, disposition: null, turn_count: null, barge_ins: null },
   };
 }
 
 interface LineFacts {
-  call: CallsTable;
+  call: SeededCall;
   what: string;
   product: string;
   seller: string;
@@ -123,7 +127,7 @@ function aLine({ call, what, product, seller, unit, pieces, durationMs }: LineFa
   };
 }
 
-function anAnswer(call: CallsTable, n: number, random: Random): LinesTable {
+function anAnswer(call: SeededCall, n: number, random: Random): LinesTable {
   const upTo = (most: number): number => Math.floor(random() * most);
   const price = JSON.parse(TOKEN_PRICES[call.model] as string) as Record<
     'text' | 'audio' | 'image',
@@ -164,7 +168,7 @@ function anAnswer(call: CallsTable, n: number, random: Random): LinesTable {
 }
 
 /** Of a model that no price is known of, now and then. */
-function aTranscription(call: CallsTable, random: Random): LinesTable {
+function aTranscription(call: SeededCall, random: Random): LinesTable {
   const known = random() > 0.02;
   const duration = 1_000 + Math.floor(random() * 60_000);
   return {
@@ -178,7 +182,7 @@ function aTranscription(call: CallsTable, random: Random): LinesTable {
   };
 }
 
-const placed = (call: CallsTable, atMs: number): Pick<LinesTable, 'call_id' | 'at_ms' | 'day'> => ({
+const placed = (call: SeededCall, atMs: number): Pick<LinesTable, 'call_id' | 'at_ms' | 'day'> => ({
   call_id: call.call_id,
   at_ms: atMs,
   day: new Date(atMs).toISOString().slice(0, 10),
@@ -190,7 +194,7 @@ const EMPTY = {
   price_book: '2026-11-20',
 };
 
-function someTurns({ call_id }: CallsTable): TurnsTable[] {
+function someTurns({ call_id }: SeededCall): TurnsTable[] {
   const latency = { turn: 't1', voiceToVoiceMs: 812 };
   return [
     {
@@ -208,7 +212,7 @@ function someTurns({ call_id }: CallsTable): TurnsTable[] {
   ];
 }
 
-const aTool = ({ call_id }: CallsTable): ToolsTable => ({
+const aTool = ({ call_id }: SeededCall): ToolsTable => ({
   ...{ call_id, tool: 0, tool_call: 'c1', name: 'find_slot', status: 'ok', at_ms: 3_000, duration_ms: 42 },
   arguments: '{"day":"Friday"}',
   output: '{"slots":["9:00","10:00"]}',

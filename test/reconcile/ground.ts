@@ -1,6 +1,6 @@
 // What calls are made of in these tests: prices, lines of bills, rows of calls, and what a seller sold of it all. Prices and
 // sums are this file's own.
-import type { CallsTable, LinesTable } from '../../src/store/schema.ts';
+import type { CallRow, LinesTable } from '../../src/store/schema.ts';
 import type { Market, Sold, SoldCall, SoldStream } from './reports.ts';
 
 export const FULL = 'gpt-realtime-2.1';
@@ -28,7 +28,7 @@ export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0,
 
 export interface Month {
   market: Market;
-  calls: CallsTable[];
+  calls: CallRow[];
   lines: LinesTable[];
   /** `day seller product cause` to nano-dollars. */
   planted: Map<string, number>;
@@ -126,7 +126,7 @@ export function minutesLine(
   });
 }
 
-export const callRow = (callId: string, sid: string, admittedMs: number): CallsTable => ({
+export const callRow = (callId: string, sid: string, admittedMs: number): CallRow => ({
   call_id: callId,
   carrier: 'twilio',
   carrier_call_id: sid,

@@ -6,7 +6,7 @@ import { reconcileOpenAi, reconcileTwilio } from '../../src/reconcile/run.ts';
 import type { SellerOutcome } from '../../src/reconcile/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { QUERIES } from '../../src/store/queries.ts';
-import type { CallsTable, LinesTable } from '../../src/store/schema.ts';
+import type { CallRow, LinesTable } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FIRST } from './ground.ts';
 import { ACCOUNT, ADMIN_KEY, type Market, type Reports, serveReports, TOKEN } from './reports.ts';
@@ -15,13 +15,13 @@ import { ACCOUNT, ADMIN_KEY, type Market, type Reports, serveReports, TOKEN } fr
 export const NOW = FIRST + 40 * 86_400_000;
 const ROWS_AT_ONCE = 1_000;
 
-export async function keep(calls: readonly CallsTable[], lines: readonly LinesTable[]): Promise<Database> {
+export async function keep(calls: readonly CallRow[], lines: readonly LinesTable[]): Promise<Database> {
   const db = await openDatabase({ engine: 'sqlite', path: ':memory:' });
   await fill(db, calls, lines);
   return db;
 }
 
-export async function fill(db: Database, calls: readonly CallsTable[], lines: readonly LinesTable[]): Promise<void> {
+export async function fill(db: Database, calls: readonly CallRow[], lines: readonly LinesTable[]): Promise<void> {
   for (let i = 0; i < calls.length; i += ROWS_AT_ONCE)
     await db
       .insertInto('calls')
@@ -116,7 +116,7 @@ export async function written(db: Database) {
 }
 
 interface Kept {
-  calls: readonly CallsTable[];
+  calls: readonly CallRow[];
   lines: readonly LinesTable[];
 }
 

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import type { LineCharged, StoreEvent } from '../../src/store/events.ts';
+import { readAgentFile, readAudit } from '../../src/store/queries/agents-audit.ts';
 import { applyEvents } from '../../src/store/queries/apply.ts';
+import { billLines } from '../../src/store/queries/reconcile.ts';
 import { useEngines, ENGINES } from './engines.ts';
 import { agentSaid, AT_MS, audited, callerSaid, charged, ended, started, toolRan } from './facts.ts';
 
@@ -37,6 +39,7 @@ describe.each(ENGINES)('%s', (engine) => {
     const { calls, lines, turns, tools } = await rows(db);
     expect(calls).toEqual([
       {
+        seq: 1,
         call_id: 'c1',
         carrier: 'twilio',
         carrier_call_id: 'CA-c1',
@@ -62,6 +65,9 @@ describe.each(ENGINES)('%s', (engine) => {
         audio_until_ms: AT_MS + 30 * 86_400_000,
         text_until_ms: null,
         metadata_until_ms: AT_MS + 365 * 86_400_000,
+        duration_ms: 59_800,
+        ...{ cost_nano_usd: 480, line_count: 1, unpriced_lines: 0 },
+        ...{ latency_ms: 840, disposition: 'booked', turn_count: 2, barge_ins: 1 },
       },
     ]);
     expect(lines).toMatchObject([
@@ -78,6 +84,57 @@ describe.each(ENGINES)('%s', (engine) => {
     expect(await db.selectFrom('audit').select(['actor', 'action', 'subject']).execute()).toEqual([
       { actor: 'operator', action: 'prune', subject: '2026-11-20' },
     ]);
+  });
+
+  test('takes an end from a journal of a version that told less of it', async () => {
+    const db = await open();
+    const { latencyMs: _, disposition: __, turnCount: ___, bargeIns: ____, ...older } = ended('c1');
+    await applyEvents(db, [started('c1'), older]);
+    expect((await rows(db)).calls).toMatchObject([
+      { reason: 'caller_hung_up', duration_ms: 59_800, latency_ms: null, disposition: null, turn_count: null },
+    ]);
+  });
+
+  test('keeps an agent file once, as it was told first, and answers with it', async () => {
+    const db = await open();
+    const file = { hash: 'h1', name: 'clinic', file: 'clinic.yaml', text: 'name: clinic\0' };
+    const known = { type: 'agent.known', ...file, atWallMs: AT_MS } as const;
+    await applyEvents(db, [known, { ...known, atWallMs: AT_MS + 5 }]);
+    await applyEvents(db, [{ ...known, atWallMs: AT_MS + 9 }]);
+    const kept = { ...file, text: 'name: clinic\u{fffd}', firstWallMs: AT_MS };
+    expect(await readAgentFile(db, { hash: 'h1' })).toEqual(kept);
+    expect(await readAgentFile(db, { hash: 'h2' })).toBeNull();
+  });
+
+  test('gives the audit page by page, the newest first', async () => {
+    const db = await open();
+    await applyEvents(db, ['a', 'b', 'c'].map(audited));
+    const first = await readAudit(db, { limit: 2, before: null });
+    expect([first.entries.map(({ subject }) => subject), first.more]).toEqual([['c', 'b'], true]);
+    const second = await readAudit(db, { limit: 2, before: first.entries.at(-1)?.id ?? null });
+    expect(second).toMatchObject({ entries: [{ subject: 'a', atWallMs: AT_MS, actor: 'operator' }], more: false });
+  });
+
+  test("a call's sums are those of its lines, whatever comes first, is raised, billed or removed", async () => {
+    const db = await open();
+    const sums = async () => {
+      const { calls } = await rows(db);
+      return calls.map(({ cost_nano_usd, line_count, unpriced_lines }) => [cost_nano_usd, line_count, unpriced_lines]);
+    };
+    // Lines of a call that nobody knows yet.
+    await applyEvents(db, [
+      charged('c1', 'a', 10),
+      charged('c1', 'b', 5, { costNanoUsd: null }),
+      charged('c2', 'x', 1),
+    ]);
+    await applyEvents(db, [started('c1')]);
+    expect(await sums()).toEqual([[40, 2, 1]]);
+    await applyEvents(db, [started('c1'), charged('c1', 'a', 30), charged('c1', 'b', 6), charged('c1', 'c', 1)]);
+    expect(await sums()).toEqual([[120 + 24 + 4, 3, 0]]);
+    await billLines(db, { lines: [{ callId: 'c1', what: 'answer', source: 'a', nanoUsd: 99_999 }] });
+    expect(await sums()).toEqual([[148, 3, 0]]);
+    await db.deleteFrom('lines').where('source', '=', 'a').execute();
+    expect(await sums()).toEqual([[28, 2, 0]]);
   });
 
   test('keeps a turn and a tool as they were told last, in the order they came', async () => {

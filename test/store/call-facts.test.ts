@@ -69,6 +69,17 @@ describe('the facts of a call', () => {
     expect(of('call.ended')).toEqual([]);
   });
 
+  test('at its end the call tells what lists are sorted by', () => {
+    const { story, of, recordAt } = told();
+    wholeCall(story);
+    const { turns } = recordAt(4_600);
+    const [latency] = turns.flatMap((turn) => (turn.who === 'caller' && turn.latency ? [turn.latency] : []));
+    expect(latency?.voiceToVoiceMs).toBeGreaterThan(0);
+    expect(of('call.ended')).toMatchObject([
+      { latencyMs: latency?.voiceToVoiceMs, disposition: null, turnCount: 4, bargeIns: 1 },
+    ]);
+  });
+
   test('are not told again where nothing has changed', () => {
     const { story, kept, recordAt } = told();
     wholeCall(story);

@@ -108,6 +108,7 @@ export const ended = (callId: string, given: Partial<CallEnded> = {}): CallEnded
   result: 'success',
   detail: 'stop',
   quality: 97,
+  ...{ latencyMs: 840, disposition: 'booked', turnCount: 2, bargeIns: 1 },
   ...given,
 });
 

@@ -8,6 +8,7 @@ import type { Database } from '../../src/store/database.ts';
 import { faultOf } from '../../src/store/database-faults.ts';
 import { shippedPrices } from '../../src/ledger/load-prices.ts';
 import type { PriceBook } from '../../src/ledger/prices.ts';
+import type { TurnLatency } from '../../src/metrics/latency.ts';
 import type { CallerTurn } from '../../src/record/call-record.ts';
 import type { StoreEvent } from '../../src/store/events.ts';
 import { Intake } from '../../src/store/intake.ts';
@@ -270,6 +271,9 @@ describe('a journal that is not as it was written', () => {
 });
 
 describe('what dead processes left', () => {
+  const answered = callerSaid('', 0, 'hello');
+  const latency = { turn: 't0', voiceToVoiceMs: 800 } as TurnLatency;
+  const heardIn800Ms = { ...answered, said: { ...answered.said, latency } as CallerTurn };
   const open = async (): Promise<Database> => engines.open(await engines.place('sqlite'));
 
   test('is taken in, and the calls that died with them end when they were last heard of', async () => {
@@ -279,6 +283,7 @@ describe('what dead processes left', () => {
       ended('over'),
       started('cut'),
       charged('cut', 'r1', 5, { atWallMs: started('cut').atWallMs + 9_000 }),
+      { ...heardIn800Ms, callId: 'cut' },
       started('silent'),
       started('elsewhere', { node: OWN }),
     ]);
@@ -290,7 +295,7 @@ describe('what dead processes left', () => {
     const calls = await db.selectFrom('calls').selectAll().orderBy('call_id').execute();
     const died = { reason: 'internal_error', ended_by: 'us', result: 'failure', detail: 'the process died' };
     expect(calls).toMatchObject([
-      { call_id: 'cut', ended_ms: started('cut').atWallMs + 9_000, ...died },
+      { call_id: 'cut', ended_ms: started('cut').atWallMs + 9_000, ...died, latency_ms: 800, turn_count: 1 },
       { call_id: 'elsewhere', ended_ms: null, reason: null },
       { call_id: 'over', reason: 'caller_hung_up' },
       { call_id: 'silent', ended_ms: started('silent').atWallMs, ...died },

@@ -4,9 +4,9 @@
 import { type ExpressionBuilder, sql } from 'kysely';
 import type { Turn } from '../../record/call-record.ts';
 import type { Database } from '../database.ts';
-import type { CallEnded, CallStarted, StoreEvent, ToolKept, TurnKept } from '../events.ts';
+import type { AgentKnown, CallEnded, CallStarted, StoreEvent, ToolKept, TurnKept } from '../events.ts';
 import { dayOf, lineRow, QUANTITY_COLUMNS } from '../line-row.ts';
-import type { CallsTable, LinesTable, Tables, ToolsTable, TurnsTable } from '../schema.ts';
+import type { CallRow, LinesTable, Tables, ToolsTable, TurnsTable } from '../schema.ts';
 import { storable } from '../storable.ts';
 
 /** Rows of one statement: SQLite takes 32,766 values in one, and a line has 24. */
@@ -27,6 +27,7 @@ export async function applyEvents(db: Database, events: readonly StoreEvent[]): 
   );
   await keepTurns(db, of('turn.kept').map(turnRow));
   await keepTools(db, of('tool.kept').map(toolRow));
+  await keepAgentFiles(db, of('agent.known'));
   for (const part of parts(of('audited')))
     await db
       .insertInto('audit')
@@ -37,12 +38,26 @@ export async function applyEvents(db: Database, events: readonly StoreEvent[]): 
   return unknown;
 }
 
-async function keepCalls(db: Database, rows: readonly CallsTable[]): Promise<void> {
+async function keepCalls(db: Database, rows: readonly CallRow[]): Promise<void> {
   for (const part of parts(rows, (row) => row.call_id))
     await db
       .insertInto('calls')
       .values(part)
       .onConflict((on) => on.column('call_id').doNothing())
+      .execute();
+}
+
+/** The first word on a file stays: the same hash is the same text. */
+async function keepAgentFiles(db: Database, known: readonly AgentKnown[]): Promise<void> {
+  for (const part of parts(known, ({ hash }) => hash))
+    await db
+      .insertInto('agent_files')
+      .values(
+        part.map(({ hash, name, file, text, atWallMs }) => ({
+          ...{ hash, name: storable(name), file: storable(file), text: storable(text), first_ms: atWallMs },
+        })),
+      )
+      .onConflict((on) => on.column('hash').doNothing())
       .execute();
 }
 
@@ -123,13 +138,17 @@ async function endCall(db: Database, ended: CallEnded): Promise<boolean> {
       result: ended.result,
       detail: storable(ended.detail),
       quality: ended.quality,
+      latency_ms: ended.latencyMs ?? null,
+      disposition: ended.disposition ? storable(ended.disposition) : null,
+      turn_count: ended.turnCount ?? null,
+      barge_ins: ended.bargeIns ?? null,
     })
     .where('call_id', '=', ended.callId)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }
 
-function callRow(call: CallStarted): CallsTable {
+function callRow(call: CallStarted): CallRow {
   const until = (days: number | null) => (days === null ? null : call.atWallMs + days * DAY_MS);
   return {
     call_id: call.callId,

@@ -1,8 +1,9 @@
 // Turns and tool runs of a call as they are shown. Words come only from their own columns, which retention empties; of the
 // stored facts only numbers and outcomes are read.
 import type { Selectable } from 'kysely';
-import type { AgentUtterance, CallerTurn } from '../../record/call-record.ts';
+import type { CallerTurn } from '../../record/call-record.ts';
 import type { ToolsTable, TurnsTable } from '../schema.ts';
+import { factsOf } from '../turn-facts.ts';
 
 /** One turn. Times are milliseconds since the media started, or the admission. */
 export interface KeptTurn {
@@ -18,7 +19,22 @@ export interface KeptTurn {
   outcome: string | null;
   heardMs: number | null;
   receivedMs: number | null;
-  /** Of the caller: from their last sound to the answer as they hear it. */
+  sentMs: number | null;
+  /** Of the agent: the utterance, the model's answer it belongs to, when the model began it and when it was to sound. */
+  utterance: string | null;
+  answer: string | null;
+  startAtMs: number | null;
+  soundAtMs: number | null;
+  /** False: the model was still at it when it was stopped, so that words and sound may not match. */
+  whole: boolean | null;
+  /** Of the caller: the model's id of the turn, and when it reported speech, its end, and the turn. */
+  turnId: string | null;
+  speechStartAtMs: number | null;
+  speechStopAtMs: number | null;
+  committedAtMs: number | null;
+  /** Of the caller: how long the answer took and whose time that was; null where it was not answered with sound. */
+  latency: CallerTurn['latency'];
+  /** From the caller's last sound to the answer as they hear it. */
   voiceToVoiceMs: number | null;
 }
 
@@ -44,6 +60,17 @@ export function keptTurn(row: Selectable<TurnsTable>): KeptTurn {
     outcome: facts.outcome ?? null,
     heardMs: facts.heardMs ?? null,
     receivedMs: facts.receivedMs ?? null,
+    sentMs: facts.sentMs ?? null,
+    utterance: facts.utterance ?? null,
+    answer: facts.answer ?? null,
+    startAtMs: facts.startAtMs ?? null,
+    soundAtMs: facts.soundAtMs ?? null,
+    whole: facts.whole ?? null,
+    turnId: facts.turn ?? null,
+    speechStartAtMs: facts.speechStartAtMs ?? null,
+    speechStopAtMs: facts.speechStopAtMs ?? null,
+    committedAtMs: facts.committedAtMs ?? null,
+    latency: facts.latency ?? null,
     voiceToVoiceMs: facts.latency?.voiceToVoiceMs ?? null,
   };
 }
@@ -53,17 +80,6 @@ function unheard({ said, heard }: Selectable<TurnsTable>): string | null {
   if (said === null || heard === null) return null;
   const all = said.trim();
   return all.startsWith(heard) ? all.slice(heard.length).trim() : null;
-}
-
-type Facts = Partial<Pick<AgentUtterance, 'outcome' | 'heardMs' | 'receivedMs'> & Pick<CallerTurn, 'latency'>>;
-
-function factsOf(text: string): Facts {
-  try {
-    return (JSON.parse(text) ?? {}) as Facts;
-  } catch {
-    // Emptied with the words.
-    return {};
-  }
 }
 
 export const keptTool = (row: Selectable<ToolsTable>): KeptTool => ({

@@ -1,7 +1,7 @@
-// Questions about calls: a page of the list, how many there are, one call with its words, and what is kept at all.
-import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
+// Questions about calls: one call with its words, ids that begin so, and what is kept at all.
+import { type Selectable, sql } from 'kysely';
 import type { Database } from '../database.ts';
-import type { CallsTable, Tables } from '../schema.ts';
+import type { CallsTable } from '../schema.ts';
 import { keptTool, keptTurn, type KeptTool, type KeptTurn } from './calls-words.ts';
 
 /** A party as it is kept: `value` is null once it was forgotten, or gone with the metadata. */
@@ -36,66 +36,16 @@ export interface CallSummary {
   by: string | null;
   result: string | null;
   quality: number | null;
+  /** From the start of the media to the end; null: no media came, or no end is known. */
+  durationMs: number | null;
+  /** Median of the answered turns, voice to voice; null: none was answered, or it is not known. */
+  latencyMs: number | null;
+  /** What the call was about, in the words of the agent file; null: the agent noted nothing. */
+  disposition: string | null;
+  /** Turns of both sides, and how often the caller spoke over the agent; null: not known. */
+  turnCount: number | null;
+  bargeIns: number | null;
   cost: CallCost;
-}
-
-/** Null: any. */
-export interface CallFilter {
-  /** Day of the admission, UTC. */
-  day: string | null;
-  agent: string | null;
-  from: string | null;
-  reason: string | null;
-}
-
-/** A place in the list: behind this call. */
-export interface CallPlace {
-  admittedWallMs: number;
-  callId: string;
-}
-
-export interface CallListQuestion extends CallFilter {
-  limit: number;
-  /** Null: from the newest. */
-  after: CallPlace | null;
-}
-
-/** The newest calls that fit, and whether there are older ones. */
-export async function listCalls(
-  db: Database,
-  { limit, after, ...filter }: CallListQuestion,
-): Promise<{ calls: CallSummary[]; more: boolean }> {
-  let page = fitting(db, filter).selectAll().select(sums);
-  if (after !== null)
-    page = page.where((eb) =>
-      eb.or([
-        eb('admitted_ms', '<', after.admittedWallMs),
-        eb.and([eb('admitted_ms', '=', after.admittedWallMs), eb('call_id', '<', after.callId)]),
-      ]),
-    );
-  const rows = await page
-    .orderBy('admitted_ms', 'desc')
-    .orderBy('call_id', 'desc')
-    .limit(limit + 1)
-    .execute();
-  return { calls: rows.slice(0, limit).map(summaryOf), more: rows.length > limit };
-}
-
-/** How many calls fit. */
-export async function countCalls(db: Database, filter: CallFilter): Promise<number> {
-  const { calls } = await fitting(db, filter)
-    .select(({ fn }) => fn.countAll<number>().as('calls'))
-    .executeTakeFirstOrThrow();
-  return calls;
-}
-
-function fitting(db: Database, { day, agent, from, reason }: CallFilter) {
-  return db
-    .selectFrom('calls')
-    .$if(day !== null, (query) => query.where('day', '=', day))
-    .$if(agent !== null, (query) => query.where('agent', '=', agent))
-    .$if(from !== null, (query) => query.where('from_value', '=', from))
-    .$if(reason !== null, (query) => query.where('reason', '=', reason));
 }
 
 /** A call with everything but its bill. */
@@ -111,7 +61,7 @@ export interface KeptCall extends CallSummary {
 
 /** Null: there is no such call. */
 export async function readCall(db: Database, { callId }: { callId: string }): Promise<KeptCall | null> {
-  const row = await db.selectFrom('calls').selectAll().select(sums).where('call_id', '=', callId).executeTakeFirst();
+  const row = await db.selectFrom('calls').selectAll().where('call_id', '=', callId).executeTakeFirst();
   if (row === undefined) return null;
   const turns = await db.selectFrom('turns').selectAll().where('call_id', '=', callId).orderBy('turn').execute();
   const tools = await db.selectFrom('tools').selectAll().where('call_id', '=', callId).orderBy('tool').execute();
@@ -127,20 +77,7 @@ export async function readCall(db: Database, { callId }: { callId: string }): Pr
   };
 }
 
-/** What the lines of each call come to: looked up by the beginning of their key, so that a page costs what is on it. */
-function sums(eb: ExpressionBuilder<Tables, 'calls'>) {
-  const ofCall = eb.selectFrom('lines').whereRef('lines.call_id', '=', 'calls.call_id');
-  return [
-    ofCall.select(({ fn }) => fn.sum<number | null>('cost_nano_usd').as('sum')).as('nano_usd'),
-    ofCall.select(({ fn }) => fn.countAll<number>().as('sum')).as('line_count'),
-    ofCall.select(({ fn }) => fn.count<number>('cost_nano_usd').as('sum')).as('priced'),
-  ] as const;
-}
-
-type Sums = { nano_usd: number | null; line_count: number | null; priced: number | null };
-
-function summaryOf(row: Selectable<CallsTable> & Sums): CallSummary {
-  const lines = row.line_count ?? 0;
+export function summaryOf(row: Selectable<CallsTable>): CallSummary {
   return {
     callId: row.call_id,
     agent: row.agent,
@@ -156,7 +93,12 @@ function summaryOf(row: Selectable<CallsTable> & Sums): CallSummary {
     by: row.ended_by,
     result: row.result,
     quality: row.quality,
-    cost: { nanoUsd: row.nano_usd ?? 0, lines, unpricedLines: lines - (row.priced ?? 0) },
+    durationMs: row.duration_ms,
+    latencyMs: row.latency_ms,
+    disposition: row.disposition,
+    turnCount: row.turn_count,
+    bargeIns: row.barge_ins,
+    cost: { nanoUsd: row.cost_nano_usd, lines: row.line_count, unpricedLines: row.unpriced_lines },
   };
 }
 

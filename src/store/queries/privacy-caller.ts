@@ -65,7 +65,7 @@ export interface TextFound {
 /** Tables of ours; others may share the database, and are not ours to look into. */
 const OURS: Record<keyof Tables, true> = {
   ...{ calls: true, turns: true, tools: true, lines: true, residues: true, reconciliations: true },
-  ...{ audit: true, journals: true },
+  ...{ audit: true, journals: true, agent_files: true },
 };
 
 /** Looks into every text of every table, also into those that are derived from ours, such as an index of words. */
@@ -74,7 +74,8 @@ export async function textsLike(db: Database, { contains }: { contains: string }
   const isOurs = (name: string) => Object.keys(OURS).some((own) => name === own || name.startsWith(`${own}_`));
   const found: TextFound[] = [];
   for (const { name: table, columns } of await db.introspection.getTables()) {
-    const texts = columns.filter(({ dataType }) => /text|char|json/i.test(dataType)).map(({ name }) => name);
+    // An index of words says of none of its columns what it holds.
+    const texts = columns.filter(({ dataType }) => /text|char|json|^$/i.test(dataType)).map(({ name }) => name);
     if (!isOurs(table) || texts.length === 0) continue;
     // One look at each row.
     const counts = texts.map(

@@ -107,6 +107,7 @@ const NOBODY = {
   carrier_call_id: '',
   attestation: null,
   detail: null,
+  disposition: null,
   audio_until_ms: null,
   text_until_ms: null,
   metadata_until_ms: null,

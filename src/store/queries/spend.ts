@@ -36,3 +36,13 @@ export async function readSpend(db: Database, { day, exceptNode }: SpendQuestion
     nanoUsd: Number(nanoUsd ?? 0),
   }));
 }
+
+/** What was spent on a day, all calls together; a line that its seller has billed by that figure. */
+export async function spentOn(db: Database, { day }: { day: string }): Promise<number> {
+  const row = await db
+    .selectFrom('lines')
+    .select(({ fn }) => fn.sum<number | null>(fn.coalesce('billed_nano_usd', 'cost_nano_usd')).as('nano_usd'))
+    .where('day', '=', day)
+    .executeTakeFirst();
+  return Number(row?.nano_usd ?? 0);
+}

@@ -1,0 +1,84 @@
+// What the calls that fit come to: how many, how they ended, and the middle and the slow end of what they cost, how long they
+// took and how long their callers waited. Percentiles are exact: each is the value of one call (nearest rank).
+import { type RawBuilder, sql } from 'kysely';
+import type { Database } from '../database.ts';
+import { callsOf, conditionsOf, isSqlite, whereOf } from './call-conditions.ts';
+import type { CallFilter } from './call-filter.ts';
+
+/** Null: no call has such a value. */
+export interface Spread {
+  p50: number | null;
+  p95: number | null;
+}
+
+export interface CallStats {
+  calls: number;
+  /** The others are under way, or their process died. */
+  ended: number;
+  successes: number;
+  failures: number;
+  /** By the price book. Of unpriced calls some line has no price: the sum is less than the truth. */
+  cost: Spread & { nanoUsd: number; unpricedCalls: number };
+  /** Medians of the calls' own turns, voice to voice; `calls`: how many have one. */
+  latencyMs: Spread & { calls: number };
+  /** From the start of the media to the end. */
+  durationMs: Spread;
+}
+
+interface Sums {
+  calls: number;
+  ended: number;
+  successes: number;
+  failures: number;
+  nano_usd: number;
+  unpriced: number;
+  latencies: number;
+  durations: number;
+}
+
+/** Everything about the calls that fit. */
+export async function callStats(db: Database, filter: CallFilter): Promise<CallStats> {
+  const from = sql`${callsOf(db)} ${whereOf(conditionsOf(db, filter))}`;
+  const { rows } = await sql<Sums>`select count(*) as calls, count(reason) as ended,
+    count(case when result = 'success' then 1 end) as successes,
+    count(case when result = 'failure' then 1 end) as failures,
+    coalesce(sum(cost_nano_usd), 0) as nano_usd, count(case when unpriced_lines > 0 then 1 end) as unpriced,
+    count(latency_ms) as latencies, count(duration_ms) as durations from ${from}`.execute(db);
+  const sums = rows[0] as Sums;
+  const spreads = await spreadsOf(db, from, sums);
+  return {
+    ...{ calls: sums.calls, ended: sums.ended, successes: sums.successes, failures: sums.failures },
+    cost: { nanoUsd: sums.nano_usd, ...spreads.cost, unpricedCalls: sums.unpriced },
+    latencyMs: { ...spreads.latency, calls: sums.latencies },
+    durationMs: spreads.duration,
+  };
+}
+
+const SPREADS = { cost: 'cost_nano_usd', latency: 'latency_ms', duration: 'duration_ms' } as const;
+
+async function spreadsOf(
+  db: Database,
+  from: RawBuilder<unknown>,
+  { calls, latencies, durations }: Sums,
+): Promise<Record<keyof typeof SPREADS, Spread>> {
+  const counts = { cost: calls, latency: latencies, duration: durations };
+  const asked = (Object.keys(SPREADS) as (keyof typeof SPREADS)[]).flatMap((name) =>
+    ([50, 95] as const).map((percent) => {
+      const value = sql.ref(SPREADS[name]);
+      const spread = isSqlite(db)
+        ? sql`percentile_disc(${value}, ${sql.lit(placeOf(percent, counts[name]))})`
+        : sql`percentile_disc(${sql.lit(percent / 100)}) within group (order by ${value})`;
+      return sql`${spread} as ${sql.ref(`${name}${percent}`)}`;
+    }),
+  );
+  const { rows } = await sql<Record<string, number | null>>`select ${sql.join(asked)} from ${from}`.execute(db);
+  const row = rows[0] ?? {};
+  const spread = (name: string): Spread => ({ p50: row[`${name}50`] ?? null, p95: row[`${name}95`] ?? null });
+  return { cost: spread('cost'), latency: spread('latency'), duration: spread('duration') };
+}
+
+/** SQLite takes the value at a share of the way from the first (0) to the last (1), rounded down: the share of the nearest rank. */
+function placeOf(percent: number, count: number): number {
+  const rank = Math.max(0, Math.ceil((percent * count) / 100) - 1);
+  return count <= 1 ? 0 : Math.min(1, (rank + 0.5) / (count - 1));
+}
