@@ -23,12 +23,18 @@ export const ERROR_CODES = {
   TRK_ONLOOKER_LATE: 0,
   /** A request to the operators' API without its token. */
   TRK_UNAUTHORIZED: 401,
+  /** Whoever asks may not: it came from another site, or a link opens something else. */
+  TRK_FORBIDDEN: 403,
   /** So many requests without the right token from one client that none of it is looked at for a moment. */
   TRK_TOO_MANY_FAILURES: 429,
   /** A request to the operators' API that is not what its description says. */
   TRK_BAD_REQUEST: 400,
   /** What was asked for is not there. */
   TRK_NOT_FOUND: 404,
+  /** What was asked for cannot be done now; the text says why. */
+  TRK_CONFLICT: 409,
+  /** As many pages, streams or sockets as there may be are open. */
+  TRK_NO_ROOM: 503,
   /** A fault of ours behind a request to the operators' API; the log has it. */
   TRK_INTERNAL: 500,
 } as const;

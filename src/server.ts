@@ -23,9 +23,9 @@ import { type AgentTools, openAgentTools } from './agent-tools.ts';
 import type { Config } from './config.ts';
 import { keepRegistered } from './coordination/heartbeat.ts';
 import { InProcess } from './coordination/in-process.ts';
-import { dashboardApi } from './dashboard/api.ts';
 import { TrunklineError } from './errors.ts';
 import { callLogger, type Logger } from './log.ts';
+import { type Operators, operatorsSide } from './operators.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { freePort } from './peers/doors.ts';
 import { Sharing } from './peers/sharing.ts';
@@ -66,6 +66,8 @@ export interface ServerOptions {
   openStore?: (options: StoreOptions) => Promise<Store>;
   /** Where the tools' `${NAME}` are looked up. Default: the process's environment. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** The built page; default: where `npm run build:page` puts it. */
+  pageDir?: string;
   /** What the calls get for the files of the data folder; default: these. For faults of a disk. */
   store?: (files: CallStore) => CallStore;
 }
@@ -81,6 +83,8 @@ export interface Server {
   adminToken: string;
   calls: Calls;
   agents: readonly Agent[];
+  /** Makes one-time links to the operators' page. */
+  links: Operators['links'];
   metrics: Metrics;
   /** Who holds places and tokens, and which nodes there are. */
   coordination: InProcess;
@@ -154,6 +158,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
       node: nodeId,
       keep(fact) {
         books.store.append(fact);
+        operators.kept(fact);
         if (fact.type === 'line.charged') calls.charged(fact.callId, fact.line);
       },
     },
@@ -212,6 +217,15 @@ async function buildServer(options: ServerOptions): Promise<Server> {
       { agents: unserved.map(({ name }) => name) },
       'sms and transfers with how: warm need TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; the agents are told that they cannot',
     );
+  const operators = operatorsSide({
+    ...{ config, agents, clock, log, nodeId, publicUrl, authToken, adminToken },
+    ...{ version: VERSION, store: books.store, simulated: simulator !== null },
+    origin: localOrigin(config.host, port),
+    ...(options.pageDir === undefined ? {} : { pageDir: options.pageDir }),
+    calls: () => calls,
+    models: () => modelsOf(agents).map((one) => ({ name: one.name, health: health.read(endpoints.of(one).name) })),
+    loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
+  });
   const model = (agent: Agent): Model => openAiModel(tools.equipped(agent), endpoints, clock);
   const looksOn = options.standingOnlookers ?? 'all';
   const standing: OnlookerFactory[] = [
@@ -224,6 +238,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     }),
     ...(looksOn === 'all' ? [recorder.onlooker] : []),
     metrics.onlooker,
+    operators.onlooker,
   ];
   const calls = new Calls({
     nodeId,
@@ -314,12 +329,14 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     clock,
     peers: sharing.passing,
     hold: (callId, close) => holdings.hold('media_socket', callId, close),
+    others: (request, socket, head) => operators.sockets.take(request, socket, head),
   });
   addProbes(app, calls, metrics, books.store, tools);
-  await app.register(dashboardApi, { store: books.store, adminToken, version: VERSION, clock, log });
+  await operators.register(app);
   const stopRetention = startRetention({ ...{ dataDir: config.dataDir, agents, clock, log }, store: books.store });
   const closeAll = async (): Promise<void> => {
     const retentionStopped = stopRetention();
+    await operators.close();
     await app.close();
     await sharing.close();
     await simulator?.close();
@@ -357,6 +374,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     adminToken,
     calls,
     agents,
+    links: operators.links,
     metrics,
     coordination,
     holdings,
@@ -368,6 +386,15 @@ async function buildServer(options: ServerOptions): Promise<Server> {
       return closing;
     },
   };
+}
+
+/** Every model in use, once. */
+function modelsOf(agents: readonly Agent[]): { name: string; endpoint: string | null }[] {
+  const models = agents.flatMap(({ model, failure }) => [
+    model,
+    ...(failure.fallback === null ? [] : [failure.fallback]),
+  ]);
+  return [...new Map(models.map(({ name, endpoint }) => [`${name} ${endpoint}`, { name, endpoint }])).values()];
 }
 
 const isWarm = ({ how }: AgentTarget): boolean => how === 'warm';

@@ -1,62 +1,97 @@
-// Decides whether a request carries the operators' token. Clients that keep failing are not looked at for a while, so that
-// nobody can try tokens by the thousand.
-import { createHash, timingSafeEqual } from 'node:crypto';
+// Locks out whoever keeps trying tokens and codes. Each wrong one in a row costs more time, so that nobody can try them by the
+// thousand; who is in already asks nothing of it.
 import type { Clock } from '../clock.ts';
 
-/** So many failures at once, and so many a second, from one client. */
+/** Wrong tries in a row, from one client, after which none is looked at for a while. */
 const FAILURES = 5;
+const FIRST_LOCK_MS = 30_000;
+const LONGEST_LOCK_MS = 15 * 60_000;
+/** Failures are forgotten so long after the last, or after the lock that followed it. */
+const FORGOTTEN_AFTER_MS = 15 * 60_000;
 /** Clients whose failures are remembered. Beyond it the one that failed longest ago is forgotten. */
 export const MAX_FAILED_CLIENTS = 10_000;
 
-const MS_PER_FAILURE = 1_000 / FAILURES;
+interface Failed {
+  times: number;
+  lockedUntilMs: number;
+  forgottenAtMs: number;
+}
 
 export class AdminGuard {
-  readonly #token: Buffer;
   readonly #clock: Pick<Clock, 'nowMs'>;
-  /** When the last failure of each client is forgotten, the one that failed longest ago first. */
-  readonly #forgottenAtMs = new Map<string, number>();
+  readonly #lockedOut: (tries: number, forMs: number) => void;
+  /** The one that failed longest ago first. */
+  readonly #failed = new Map<string, Failed>();
 
-  constructor({ token, clock }: { token: string; clock: Pick<Clock, 'nowMs'> }) {
-    this.#token = digest(token);
+  /** @param lockedOut is told of each time that a client is locked out */
+  constructor({
+    clock,
+    lockedOut = () => {},
+  }: {
+    clock: Pick<Clock, 'nowMs'>;
+    lockedOut?: (tries: number, forMs: number) => void;
+  }) {
     this.#clock = clock;
+    this.#lockedOut = lockedOut;
   }
 
   /** Clients whose failures are remembered now. */
   get failedClients(): number {
-    return this.#forgottenAtMs.size;
+    return this.#failed.size;
   }
 
   /**
-   * `throttled`: too many failures; the token was not looked at.
-   * @param address the IP address that the request came from
+   * Looks at one try, if the client may have one.
+   * @param isRight asked only then
+   * @returns `locked`: the try was not looked at, and none will be for so many milliseconds
    */
-  check(authorization: string | undefined, address: string): 'passed' | 'refused' | 'throttled' {
-    const client = clientOf(address);
+  try(client: string, isRight: () => boolean): 'passed' | 'refused' | { lockedMs: number } {
     const nowMs = this.#clock.nowMs();
-    const owedMs = Math.max(0, (this.#forgottenAtMs.get(client) ?? 0) - nowMs);
-    if (owedMs > (FAILURES - 1) * MS_PER_FAILURE) return 'throttled';
-    const [, given = ''] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
-    // Digests have one length, whatever was given.
-    if (timingSafeEqual(digest(given), this.#token)) return 'passed';
+    const before = this.#failed.get(client);
+    const lockedMs = (before?.lockedUntilMs ?? 0) - nowMs;
+    if (lockedMs > 0) return { lockedMs };
+    if (isRight()) {
+      this.#failed.delete(client);
+      return 'passed';
+    }
+    const times = 1 + (before !== undefined && before.forgottenAtMs > nowMs ? before.times : 0);
+    const lockMs = times < FAILURES ? 0 : Math.min(FIRST_LOCK_MS * 2 ** (times - FAILURES), LONGEST_LOCK_MS);
     // Taken out first: the map's order is the order of the failures.
-    this.#forgottenAtMs.delete(client);
-    this.#forgottenAtMs.set(client, nowMs + owedMs + MS_PER_FAILURE);
+    this.#failed.delete(client);
+    this.#failed.set(client, {
+      ...{ times, lockedUntilMs: nowMs + lockMs, forgottenAtMs: nowMs + lockMs + FORGOTTEN_AFTER_MS },
+    });
     this.#forget(nowMs);
+    if (lockMs > 0) this.#lockedOut(times, lockMs);
     return 'refused';
   }
 
   #forget(nowMs: number): void {
-    for (const [client, forgottenAtMs] of this.#forgottenAtMs) {
-      if (forgottenAtMs > nowMs && this.#forgottenAtMs.size <= MAX_FAILED_CLIENTS) return;
-      this.#forgottenAtMs.delete(client);
+    for (const [client, { forgottenAtMs }] of this.#failed) {
+      if (forgottenAtMs > nowMs && this.#failed.size <= MAX_FAILED_CLIENTS) return;
+      this.#failed.delete(client);
     }
   }
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
+
+/**
+ * Whom a request counts for.
+ * @param address the IP address that it came from
+ * @param forwardedFor believed only of a proxy on this very machine: what that appended last. Anybody else could write there
+ *   what they like, and would have as many tries as there are addresses
+ */
+export function clientOf(address: string, forwardedFor: string | readonly string[] | undefined): string {
+  const appended = String(forwardedFor ?? '')
+    .split(',')
+    .at(-1)
+    ?.trim();
+  return networkOf(LOOPBACK.test(address) && appended && appended.length <= 45 ? appended : address);
+}
 
 /** Whoever has one IPv6 address has the 2^64 beside it. */
-function clientOf(address: string): string {
+function networkOf(address: string): string {
   if (!address.includes(':') || address.includes('.')) return address;
   const [network = ''] = address.split('::');
   return [...network.split(':'), '0', '0', '0'].slice(0, 4).join(':');

@@ -56,8 +56,10 @@ export class Doors {
   constructor(options: DoorsOptions) {
     this.#options = options;
     // Upgrades are no requests here: calls know of their sockets. First of all listeners, before an answer is begun.
-    options.app.server.prependListener('request', (_request, response) => {
+    options.app.server.prependListener('request', (request, response) => {
       if (options.leaving()) response.setHeader('connection', 'close');
+      // A stream of events is never answered to its end; who follows it comes back by itself.
+      if (request.headers.accept?.includes('text/event-stream')) return;
       this.#unanswered++;
       response.once('close', () => {
         if (--this.#unanswered === 0) this.#answered?.();

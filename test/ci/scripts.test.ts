@@ -127,8 +127,10 @@ describe('the image', () => {
     const stages = parseDockerfile(text('Dockerfile'));
     const final = stages.at(-1)?.instructions ?? [];
     const rest = (word: string) => final.find((instruction) => instruction.word === word)?.rest ?? '';
-    expect(stages.map((stage) => stage.base)).toEqual(['node:24-slim', 'node:24-slim']);
-    expect(stages[0]?.instructions.map(({ rest: command }) => command)).toContain('npm ci --omit=dev --omit=optional');
+    expect(stages.map((stage) => stage.base)).toEqual(['node:24-slim', 'node:24-slim', 'node:24-slim']);
+    expect(stages[1]?.instructions.map(({ rest: command }) => command)).toContain(
+      'npm ci --omit=dev --omit=optional --ignore-scripts',
+    );
     expect(rest('USER')).toMatch(/^[1-9]\d*:\d+$/);
     // The shell form would leave a shell as process 1, and SIGTERM would never reach the server.
     expect(execForm(rest('CMD'))).toEqual(['node', '--max-semi-space-size=16', 'src/trunkline.mjs', 'serve']);

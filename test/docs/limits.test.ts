@@ -34,8 +34,8 @@ const bounds: Bound[] = read('docs/limits.md')
     return { bound, file, name, standard, setBy, at, seen };
   });
 
-/** Tools around the server; they run nobody's calls. */
-const NOT_THE_SERVER = /^(simulator|phone|replay|chaos|demo)\//;
+/** Tools around the server, and what runs in browsers: they run nobody's calls. */
+const NOT_THE_SERVER = /^(simulator|phone|replay|chaos|demo|page)\//;
 /** How a bound is called. */
 const BOUND_NAME = /^(MAX|LONGEST|KEEP|DEFAULT_MAX)_|_(WITHIN|TIMEOUT|DEADLINE|LIFE|CAP)_(MS|BYTES)$|_LIMIT(_BYTES)?$/;
 

@@ -8,7 +8,7 @@ import type { CallIntake, MediaClaim, Peers } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
 import { MediaSocket } from './media-socket.ts';
 import type { SignatureCheck } from './signature.ts';
-import { type TakeAway, upgradeGate } from './upgrade-gate.ts';
+import { type TakeAway, type TakeOther, upgradeGate } from './upgrade-gate.ts';
 
 export interface MediaRouteOptions {
   intake: CallIntake;
@@ -22,6 +22,7 @@ export interface MediaRouteOptions {
   drained: (() => Promise<void>) | undefined;
   peers: Peers | null;
   hold: (callId: string, close: () => void) => () => void;
+  others: TakeOther | null;
 }
 
 /** A media frame is some 400 bytes; `start` with many parameters stays under this too. Beyond it `ws` closes with 1009. */
@@ -35,7 +36,8 @@ export async function mediaRoute(app: FastifyInstance, options: MediaRouteOption
   const { intake, mediaPathPrefix, counters, log, clock, accountSid, startDeadlineMs, peers } = options;
   /** Tokens taken whose socket has not been accepted yet. */
   const claims = new WeakMap<FastifyRequest, MediaClaim>();
-  const gate = upgradeGate(app.server, mediaPathPrefix, peers === null ? null : toItsOwner(peers, options.signature));
+  const takeAway = peers === null ? null : toItsOwner(peers, options.signature);
+  const gate = upgradeGate(app.server, mediaPathPrefix, takeAway, options.others);
   app.addHook('onClose', (_app, done) => {
     gate.remove();
     done();

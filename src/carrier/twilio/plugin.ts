@@ -8,6 +8,7 @@ import { noCounters, type TwilioCounters } from './counters.ts';
 import { mediaRoute } from './media-route.ts';
 import { parsePublicUrl } from './public-url.ts';
 import { signatureCheck } from './signature.ts';
+import type { TakeOther } from './upgrade-gate.ts';
 import { loadTwiml, MEDIA_PATH_PREFIX, twimlUrls } from './twiml.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -36,16 +37,18 @@ export interface TwilioCarrierOptions {
   peers?: Peers | null;
   /** Notes an open media socket of a call until the result is called; `close` ends it. Default: nobody notes it. */
   hold?: (callId: string, close: () => void) => () => void;
+  /** Gets the upgrades that are not of the media socket, which are otherwise answered with 404. */
+  others?: TakeOther | null;
 }
 
 /** POST /voice, /voice/next, /voice/status and GET /media/:token; throws TRK_CONFIG for a bad URL or TwiML document. */
 export async function twilioCarrier(app: FastifyInstance, options: TwilioCarrierOptions): Promise<void> {
   const { intake, accountSid, log, clock, startDeadlineMs, drained, peers = null } = options;
-  const { hold = () => () => {} } = options;
+  const { hold = () => () => {}, others = null } = options;
   const { counters = noCounters, mediaPathPrefix = MEDIA_PATH_PREFIX } = options;
   const url = parsePublicUrl(options.publicUrl);
   const signature = signatureCheck(url, options.authToken);
   const shared = { intake, accountSid, signature, log, counters, peers };
   await app.register(webhooks, { ...shared, twiml: loadTwiml(twimlUrls(url, mediaPathPrefix)) });
-  await app.register(mediaRoute, { ...shared, mediaPathPrefix, clock, startDeadlineMs, drained, hold });
+  await app.register(mediaRoute, { ...shared, mediaPathPrefix, clock, startDeadlineMs, drained, hold, others });
 }

@@ -15,17 +15,22 @@ const TOKEN = /^\/([\w.-]{1,100})(?:\?|$)/;
 /** Takes a connection away before the plugin sees it; false: the plugin may have it. Never rejects. */
 export type TakeAway = (token: string, request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<boolean>;
 
+/** Takes an upgrade of any other path, with all that follows from it; false: nobody has it. Never throws. */
+export type TakeOther = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+
 /** Lets through upgrades of `prefix` and a token; give `server` to the websocket plugin as the server to listen to. */
 export function upgradeGate(
   source: Server,
   prefix: string,
   takeAway: TakeAway | null = null,
+  others: TakeOther | null = null,
 ): { server: Server; remove(): void } {
   const gate = new EventEmitter();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const url = request.url ?? '';
     const token = url.startsWith(prefix) ? TOKEN.exec(url.slice(prefix.length))?.[1] : undefined;
     if (request.method !== 'GET' || token === undefined) {
+      if (request.method === 'GET' && others !== null && others(request, socket, head)) return;
       socket.on('error', () => socket.destroy());
       socket.end(NOT_FOUND, () => socket.destroy());
       return;
