@@ -1,11 +1,21 @@
 # Trunkline's image: `serve` on port 3000, everything that it writes below /data, nothing else writable.
 # .ci/docker-steps.ts reads this file and performs the same instructions where no container engine exists.
+FROM node:24-slim AS page
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Nothing is left out: Vite's native part is an optional package. No scripts: `prepare` would look for sources that come later.
+RUN npm ci --ignore-scripts
+COPY tsconfig.json ./
+COPY src ./src
+RUN node src/page/build.mjs
+
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The optional packages are Node 24 itself, 190 MB; the base image brings it.
-RUN npm ci --omit=dev --omit=optional
+# The optional packages are Node 24 itself, 190 MB; the base image brings it. The page comes from the stage above.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 COPY . ./
+COPY --from=page /app/dist ./dist
 RUN chmod -R a-w,a+rX /app
 
 FROM node:24-slim

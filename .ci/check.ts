@@ -23,6 +23,8 @@ const RULES: Rule[] = [
   ['tsc', () => tool('tsc', ['--noEmit', '--pretty', 'false'])],
   // Its own project: a folder that starts with a dot, named alone in `include`, is silently left out by tsc.
   ['tsc (.ci)', () => tool('tsc', ['--noEmit', '--pretty', 'false', '--project', '.ci'])],
+  // What runs in a browser: other globals, and JSX.
+  ['tsc (src/page)', () => tool('tsc', ['--noEmit', '--pretty', 'false', '--project', 'src/page'])],
   ['oxlint --type-aware', () => tool('oxlint', ['--type-aware', '--deny-warnings', '--format=unix', ...CODE_FOLDERS])],
   ['biome format', () => tool('biome', ['format', '--max-diagnostics=50', '.'])],
   ['import directions', () => refusedImports(new Map(inFolder('src')))],

@@ -36,7 +36,7 @@ interface Image {
 }
 
 /** Never in an image, whatever .dockerignore becomes. */
-const SECRET_OR_LARGE = ['.env', '.git', 'node_modules', 'data', 'test', '.ci', '.tmp'];
+const SECRET_OR_LARGE = ['.env', '.git', 'node_modules', 'dist', 'data', 'test', '.ci', '.tmp'];
 
 const place = mkdtempSync(join(tmpdir(), 'trunkline-image-'));
 async function main(): Promise<void> {
@@ -160,6 +160,7 @@ async function run(image: Image): Promise<void> {
   try {
     const healthyMs = await untilHealthy(server, () => probe(as, image.probe, asUser));
     say(`healthy after ${healthyMs} ms as user ${image.user}`);
+    say(`the page: ${await loadPage(`http://127.0.0.1:${env.PORT}`)}`);
     server.kill('SIGTERM');
     const ended = await Promise.race([gone, sleep(STOP_DEADLINE_MS, null, { ref: false })]);
     if (ended === null) throw new Error(`still running ${STOP_DEADLINE_MS} ms after SIGTERM`);
@@ -170,6 +171,22 @@ async function run(image: Image): Promise<void> {
   const changed = [...fingerprint(image.cwd)].filter(([path, mark]) => before.get(path) !== mark).map(([path]) => path);
   if (changed.length > 0) throw new Error(`the server changed ${changed.join(', ')}`);
   say('ended with 0 after SIGTERM; nothing outside DATA_DIR was written');
+}
+
+/** Loads the page as a browser begins to: the document, then what it names. @throws when anything of it is not served */
+async function loadPage(origin: string): Promise<string> {
+  const get = async (path: string): Promise<string> => {
+    const reply = await fetch(origin + path, {
+      headers: { accept: 'text/html,*/*' },
+      signal: AbortSignal.timeout(PROBE_DEADLINE_MS),
+    });
+    if (reply.status !== 200) throw new Error(`GET ${path} of the image answers ${reply.status}`);
+    return reply.text();
+  };
+  const named = [...(await get('/')).matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+  if (!named.some((path) => path.endsWith('.js'))) throw new Error('GET / of the image is not the page: no script');
+  for (const path of named) await get(path);
+  return named.join(' ');
 }
 
 async function untilHealthy(server: ChildProcess, healthy: () => boolean): Promise<number> {

@@ -11,7 +11,7 @@ export interface SyntaxNode {
 
 /** The parsed file; throws on a syntax error. */
 export function parse(source: string, path: string): SyntaxNode {
-  const lang = /\.[cm]?ts$/.test(path) ? (path.includes('.d.') ? 'dts' : 'ts') : 'js';
+  const lang = path.endsWith('.tsx') ? 'tsx' : /\.[cm]?ts$/.test(path) ? (path.includes('.d.') ? 'dts' : 'ts') : 'js';
   return parseAst(source, { lang }, path) as unknown as SyntaxNode;
 }
 

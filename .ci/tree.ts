@@ -23,7 +23,7 @@ export function textOf(path: string, root = ROOT): string | null {
   return bytes.subarray(0, 8192).includes(0) ? null : bytes.toString('utf8');
 }
 
-const CODE = /\.(?:ts|mts|cts|js|mjs|cjs)$/;
+const CODE = /\.(?:ts|tsx|mts|cts|js|mjs|cjs)$/;
 
 /** Whether a path is code of ours (not a fixture) under one of the given top folders. */
 export const isCode = (path: string, folders: readonly string[]): boolean =>

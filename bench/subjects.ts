@@ -78,6 +78,19 @@ export const withoutBooks: SubjectSpec = {
   }),
 };
 
+/** The product while operators look at it; only measured when it is asked for. */
+export const watchedTrunkline: SubjectSpec = {
+  ...trunkline,
+  name: 'trunkline-watched',
+  note: 'Trunkline with everything on while four operators look (bench/watched-trunkline.ts): two live grids, one call with its sound, one list every second',
+  start: (setting) => ({
+    command: process.execPath,
+    args: [SEMI_SPACE, join(ROOT, 'bench', 'watched-trunkline.ts')],
+    env: trunklineEnvironment(setting),
+    cwd: setting.dataDir,
+  }),
+};
+
 /** The flag of `npm start`, for every process of ours that is compared with it. */
 const SEMI_SPACE = '--max-semi-space-size=16';
 
@@ -86,7 +99,8 @@ interface Neighbours {
   neighbourSubjects(notice: (text: string) => void): Promise<SubjectSpec[]>;
 }
 
-const OURS: readonly SubjectSpec[] = [relay, trunkline, bareTrunkline, withoutBooks];
+const OURS: readonly SubjectSpec[] = [relay, trunkline, bareTrunkline, withoutBooks, watchedTrunkline];
+const ON_REQUEST = [withoutBooks.name, watchedTrunkline.name];
 
 /**
  * The subjects of these names, the floor first; without names all that can be had. Neighbours are installed only where one
@@ -105,7 +119,7 @@ export async function chosenSubjects(
     throw new Error(
       `--subjects: there is no ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`,
     );
-  return all.filter(({ name }) => names?.includes(name) ?? name !== withoutBooks.name);
+  return all.filter(({ name }) => names?.includes(name) ?? !ON_REQUEST.includes(name));
 }
 
 async function loadNeighbours(notice: (text: string) => void): Promise<SubjectSpec[]> {
