@@ -78,7 +78,7 @@ export const TABLE: readonly Row[] = [
   { area: 'dialogue', files: DIALOGUE, may: ['realtime', 'audio'], packages: false },
   { area: 'realtime/openai', files: ['realtime/openai/'], may: ['dialogue', 'realtime', 'agent', 'tools/parameters.ts', 'audio', 'config', 'errors', 'log', 'clock'] },
   { area: 'realtime', files: ['realtime/'], may: ['agent', 'audio', 'errors', 'clock'] },
-  { area: 'ledger', files: ['ledger/'], may: ['realtime/session.ts', 'clock', 'errors', 'yaml'] },
+  { area: 'ledger', files: ['ledger/'], may: ['carrier/carrier.ts', 'realtime/session.ts', 'clock', 'errors', 'yaml'] },
   { area: 'call shell', files: CALL_SHELL, may: ['call', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'agent', 'tools', 'ledger', 'audio', 'clock', 'errors', 'log'] },
   { area: 'call', files: ['call/'], may: ['tools/built-in.ts', 'heard-text', 'carrier/carrier.ts', 'type coordination', 'realtime/session.ts', 'type agent/agent.ts', 'audio'], packages: false },
   { area: 'peers', files: ['peers/'], may: ['carrier/carrier.ts', 'type call', 'type call shell', 'clock', 'errors', 'log'] },
@@ -87,15 +87,15 @@ export const TABLE: readonly Row[] = [
   { area: 'tape', files: ['tape/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'metrics', files: ['metrics/'], may: [...CALL_TYPES, 'audio', 'clock', 'errors', 'log', 'ledger'] },
   { area: 'record', files: ['record/'], may: ['type realtime/session.ts', 'heard-text', 'type store', 'type call', 'call/feed.ts', 'ledger', 'metrics', 'audio', 'clock', 'errors', 'log', 'carrier/carrier.ts'] },
-  { area: 'store', files: ['store/'], may: ['type call', 'type carrier/carrier.ts', 'ledger', 'type record', 'clock', 'errors'] },
+  { area: 'store', files: ['store/'], may: ['type call', 'carrier/carrier.ts', 'ledger', 'type record', 'clock', 'errors'] },
   { area: 'reconcile', files: ['reconcile/'], may: ['replay/text-layout.ts', 'store', 'ledger', 'config', 'clock', 'errors'] },
   { area: 'privacy', files: ['privacy/'], may: ['store', 'record', 'tape/call-file.ts', 'call/caller.ts', 'type call', 'type carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'type agent', 'config', 'clock', 'errors'] },
   { area: 'costs', files: ['costs/'], may: ['store', 'reconcile', 'ledger', 'record', 'call/termination.ts', 'type carrier/carrier.ts', 'replay/text-layout.ts', 'config', 'clock', 'errors', 'spelling'] },
-  { area: 'dashboard', files: ['dashboard/'], may: ['heard-text', 'audio', 'store', 'clock', 'call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
+  { area: 'dashboard', files: ['dashboard/'], may: ['phone', 'carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'type agent', 'heard-text', 'audio', 'store', 'clock', 'call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
   { area: 'page', files: ['page/'], may: ['type dashboard'] },
   { area: 'replay', files: ['replay/'], may: ['*'] },
   { area: 'chaos', files: ['chaos/'], may: ['*'] },
-  { area: 'process', files: ['server.ts', 'books.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },
+  { area: 'process', files: ['server.ts', 'operators.ts', 'books.ts', 'main.ts', 'cli.ts', 'demo.ts', 'demo/', 'trunkline.mjs'], may: ['*'] },
 ];
 
 /** Refused whatever the table says, so that no added row can open it by accident. */

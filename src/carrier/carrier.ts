@@ -61,6 +61,9 @@ export interface Party {
   value: string;
 }
 
+/** The carrier of calls from the product's own page: nobody, so nobody bills for them. */
+export const BROWSER = 'browser';
+
 /** A call that asks to be let in. */
 export interface IncomingCall {
   carrier: string;

@@ -1,5 +1,6 @@
 // What one call has cost and what its next answer can cost at the most, for its budgets. A call's bill is kept elsewhere; here
 // is only what must be known before money is spent.
+import { BROWSER } from '../carrier/carrier.ts';
 import { carrierLine } from './cost.ts';
 import type { LedgerLine, TokenCount } from './line.ts';
 import { type CarrierLine, modelPrice, type PriceBook } from './prices.ts';
@@ -56,6 +57,7 @@ export class CallMeter {
   /** What the carrier charges for the leg and its media stream after so long. */
   carriedNanoUsd(ms: number): number {
     const { book, carrier, leg, wallMs } = this.#options;
+    if (carrier === BROWSER) return 0;
     const use = { source: '', carrier, atWallMs: wallMs(), seconds: ms / 1_000 };
     const lines = [
       carrierLine({ ...use, what: 'leg', line: leg }, book),

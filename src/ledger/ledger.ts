@@ -1,4 +1,5 @@
 // One call's ledger: every billable event is one line, charged once, whatever is reported twice. Late usage is a line too.
+import { BROWSER } from '../carrier/carrier.ts';
 import type { Usage } from '../realtime/session.ts';
 import { type CarrierUse, carrierLine, type Charged, usageLine } from './cost.ts';
 import type { Billed, LedgerLine } from './line.ts';
@@ -40,6 +41,7 @@ export class Ledger {
 
   /** Adds what the carrier carried; null when this source was charged before. */
   chargeCarrier(use: CarrierUse): LedgerLine | null {
+    if (use.carrier === BROWSER) return null;
     return this.put(carrierLine(use, this.prices));
   }
 

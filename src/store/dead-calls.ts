@@ -1,6 +1,6 @@
 // Calls that died with their process. Nobody was left to say when they ended, nor what the carrier carried: both are reckoned
 // from what was heard of them last, and the lines say so.
-import type { Party } from '../carrier/carrier.ts';
+import { BROWSER, type Party } from '../carrier/carrier.ts';
 import { carrierLine, legLine } from '../ledger/cost.ts';
 import type { LedgerLine } from '../ledger/line.ts';
 import type { PriceBook } from '../ledger/prices.ts';
@@ -78,6 +78,7 @@ function carried(
   atWallMs: number,
   prices: PriceBook,
 ): LedgerLine[] {
+  if (call.carrier === BROWSER) return [];
   // Its process had charged the leg, and with it all streams, and died before it said that the call was over.
   if (lines.some(({ what }) => what === 'leg')) return [];
   const streams = lines.filter(({ what }) => what === 'media_stream').map(({ at_ms: endedMs }) => endedMs);

@@ -3,11 +3,27 @@
 // Parameters: Twilio's "TwiML Voice: request parameters" and status callback pages, as of 2026-11.
 import type { IncomingHttpHeaders } from 'node:http';
 import { TrunklineError } from '../../errors.ts';
-import type { CallStatus, DialOutcome, IncomingCall, Party, StreamStatus, VoicemailMessage } from '../carrier.ts';
+import {
+  BROWSER,
+  type CallStatus,
+  type DialOutcome,
+  type IncomingCall,
+  type Party,
+  type StreamStatus,
+  type VoicemailMessage,
+} from '../carrier.ts';
 import type { Form } from './signature.ts';
 
 /** The name under which this adapter's calls are known to the intake. */
-export const CARRIER = 'twilio';
+const CARRIER = 'twilio';
+/**
+ * What the page's own phone says of its calls. The signature covers it, and Twilio never sends it: SIP headers come with a
+ * prefix.
+ */
+export const OWN_PHONE_FIELD = 'TrunklinePhone';
+
+/** Whose call a webhook is about: Twilio's, or one of our own page, which speaks as Twilio does. */
+export const carrierOf = (form: Form): string => (field(form, OWN_PHONE_FIELD) === '' ? CARRIER : BROWSER);
 
 /** Bounds on what a caller may put into a record. */
 const MAX_SIP_HEADERS = 50;
@@ -60,7 +76,7 @@ const ANSWERED_STATUSES = new Set(['in-progress', 'answered']);
 /** A voice webhook as a call that asks to be let in; throws TRK_BAD_WEBHOOK without a usable CallSid. */
 export function parseIncomingCall(form: Form, headers: IncomingHttpHeaders): IncomingCall {
   return {
-    carrier: CARRIER,
+    carrier: carrierOf(form),
     carrierCallId: parseCallSid(form),
     // `outbound-api` and `outbound-dial` are calls that we placed and the other side answered.
     direction: field(form, 'Direction').startsWith('outbound') ? 'outbound' : 'inbound',

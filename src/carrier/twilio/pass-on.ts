@@ -2,7 +2,7 @@
 // and before it is worked on. What a peer has sent is answered here.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { PassedWebhook, Peers } from '../carrier.ts';
-import { CARRIER, parseCallSid, parseParent, parsePersonFor } from './incoming.ts';
+import { carrierOf, parseCallSid, parseParent, parsePersonFor } from './incoming.ts';
 import type { Form } from './signature.ts';
 
 const PASSED = new Map<string, PassedWebhook>([
@@ -17,7 +17,7 @@ export function passOnWebhooks(app: FastifyInstance, peers: Peers): void {
     const what = PASSED.get(request.routeOptions.url ?? '');
     if (what === undefined || peers.isPeer(request.raw.socket)) return;
     const form = (request.body ?? {}) as Form;
-    const answer = await peers.passOn(what, CARRIER, callOf(what, request.query, form), passed(request, form));
+    const answer = await peers.passOn(what, carrierOf(form), callOf(what, request.query, form), passed(request, form));
     if (answer === null) return;
     reply.code(answer.status);
     if (answer.contentType !== '') reply.header('content-type', answer.contentType);

@@ -7,7 +7,7 @@ import type { TrunklineError } from '../../errors.ts';
 import type { Admission, CallIntake, DialOutcome, Peers } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
 import {
-  CARRIER,
+  carrierOf,
   isOver,
   isStreamStatus,
   parseCallSid,
@@ -83,17 +83,18 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions): P
     const dialled = parseDialled(form);
     if (dialled !== null) return xml(reply, await afterDial(form, dialled, options));
     const recorded = parseVoicemail(form);
-    if (recorded === null) return xml(reply, twiml.next(await intake.next(CARRIER, carrierCallId, isOver(form))));
+    if (recorded === null)
+      return xml(reply, twiml.next(await intake.next(carrierOf(form), carrierCallId, isOver(form))));
     // A message was taken: nothing follows it.
-    if (recorded.message !== null) await intake.voicemail(CARRIER, carrierCallId, recorded.message);
+    if (recorded.message !== null) await intake.voicemail(carrierOf(form), carrierCallId, recorded.message);
     return xml(reply, twiml.hangUp);
   });
   app.post('/voice/status', async (request, reply) => {
     const form = formOf(request);
-    if (!isStreamStatus(form)) await intake.status(CARRIER, parseCallStatus(form, request.query));
+    if (!isStreamStatus(form)) await intake.status(carrierOf(form), parseCallStatus(form, request.query));
     else {
       const status = parseStreamStatus(form);
-      if (status !== null) intake.streamStatus(CARRIER, status);
+      if (status !== null) intake.streamStatus(carrierOf(form), status);
     }
     return reply.code(204).send();
   });
@@ -103,16 +104,16 @@ export async function webhooks(app: FastifyInstance, options: WebhookOptions): P
 async function forPerson(form: Form, parentCallId: string, { intake, twiml }: WebhookOptions): Promise<string> {
   // They hung up, or the room that they were in has closed.
   if (isOver(form) || parseDialled(form) !== null) return twiml.hangUp;
-  const step = await intake.person(CARRIER, parseCallSid(form), parseKey(form), parentCallId);
+  const step = await intake.person(carrierOf(form), parseCallSid(form), parseKey(form), parentCallId);
   return step === null ? twiml.hangUp : twiml.next(step, parentCallId);
 }
 
 /** What follows a Dial. A caller who hung up meanwhile gets nothing, but what became of the Dial is kept. */
 async function afterDial(form: Form, outcome: DialOutcome, { intake, twiml }: WebhookOptions): Promise<string> {
   const carrierCallId = parseCallSid(form);
-  const step = await intake.dialled(CARRIER, carrierCallId, outcome);
+  const step = await intake.dialled(carrierOf(form), carrierCallId, outcome);
   if (!isOver(form)) return twiml.next(step);
-  await intake.next(CARRIER, carrierCallId, true);
+  await intake.next(carrierOf(form), carrierCallId, true);
   return twiml.hangUp;
 }
 

@@ -1,6 +1,7 @@
 // One call of a browser phone. It is the carrier of its caller: asks the voice webhook with a signature, follows the TwiML that
 // it gets, joins the browser to the media socket, and tells the end. What holds the signing token is here; the browser only
 // ever sees the media-stream protocol. Owns its requests, its stream and its timers, and lets go of all when it is over.
+import { OWN_PHONE_FIELD } from '../../carrier/twilio/incoming.ts';
 import type { Clock } from '../../clock.ts';
 import { callbackTimestamp, completedParams, newSid, streamParams } from '../../phone/call-params.ts';
 import type { Origin } from '../../phone/signed-request.ts';
@@ -411,6 +412,7 @@ export class BrowserCall {
     return {
       AccountSid: accountSid,
       ApiVersion: '2010-04-01',
+      [OWN_PHONE_FIELD]: 'browser',
       CallSid: this.callSid,
       CallStatus: this.#status,
       Called: to,
