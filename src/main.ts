@@ -10,6 +10,8 @@ import { type Server, startServer } from './server.ts';
 const PROGRESS_MS = 5_000;
 /** The same signal again within this is the same wish: the terminal signals everybody, and npm hands its own copy on. */
 const ONE_PRESS_MS = 500;
+/** The page's first link is good for so long. */
+const LINK_MINUTES = 30;
 
 /** Serves until told to stop. Errors of the boot are thrown; the command line prints them. */
 export async function serve(): Promise<void> {
@@ -78,6 +80,17 @@ export async function serve(): Promise<void> {
   process.stderr.write(welcome(server, config));
 }
 
+/**
+ * Where the page is. With a link that lets one person in where somebody sits before it, or would have to copy the token from
+ * here anyway; a service's log gets none.
+ */
+function pageAddress({ origin, publicUrl, links }: Server, { publicUrl: configured, adminToken }: Config): string {
+  const base = configured === null ? origin : publicUrl;
+  if (adminToken !== null && !process.stderr.isTTY) return `${base}/ (log in with ADMIN_TOKEN)`;
+  const { path } = links.make({ scope: 'operator', minutes: LINK_MINUTES });
+  return `${base}${path} (lets one person in, once, within ${LINK_MINUTES} minutes)`;
+}
+
 /** The configuration; where it has faults, those of the agent files are told with them. */
 async function readConfiguration(env: NodeJS.ProcessEnv): Promise<Config> {
   try {
@@ -99,6 +112,7 @@ export function welcome(server: Server, config: Config): string {
   const urls = webhookUrls(server.publicUrl);
   const rows: [string, string][] = [
     ['listening', server.origin],
+    ['page', pageAddress(server, config)],
     ['model', server.simulator ? 'the embedded simulator, because OPENAI_API_KEY is not set' : config.openaiBaseUrl],
     ...server.agents.map((agent): [string, string] => ['agent', `${agent.name} answers ${agent.answers.join(', ')}`]),
     ['call comes in', `POST ${urls.voice}`],
@@ -113,6 +127,6 @@ export function welcome(server: Server, config: Config): string {
       `TWILIO_AUTH_TOKEN is not set: webhooks must be signed with this process's own ${server.authToken}`,
     ]);
   if (config.adminToken === null)
-    rows.push(['note', `ADMIN_TOKEN is not set: /api opens with this process's own ${server.adminToken}`]);
+    rows.push(['note', `ADMIN_TOKEN is not set: page and API open with this process's own ${server.adminToken}`]);
   return `Trunkline\n${rows.map(([what, value]) => `  ${what.padEnd(14)} ${value}\n`).join('')}`;
 }

@@ -44,6 +44,8 @@ const REDRAW_MS = 100;
 /** From the end of the call to its files being whole. */
 const WRITTEN_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 20;
+/** Good for so long, as the report says. */
+const LINK_MINUTES = 30;
 /** Calls still live when the demo is stopped get this long. */
 const DRAIN_MS = 1_000;
 
@@ -90,7 +92,9 @@ export async function demo(args: string[] = [], env: Environment = process.env):
       screen.line(paint(surface(), 'red', `The call did not end as it should: ${failure(done)}.`));
     }
     if (!exit) {
-      for (const row of nextLines({ origin: server.origin, folder }, surface())) screen.line(row);
+      const { path } = server.links.make({ scope: 'operator', minutes: LINK_MINUTES });
+      const link = server.origin + (done.record ? path.replace('/login', `/calls/${done.record.callId}`) : path);
+      for (const row of nextLines({ origin: server.origin, folder, link }, surface())) screen.line(row);
       await stopped;
     }
   }

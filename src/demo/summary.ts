@@ -74,7 +74,11 @@ const INDENT = '  ';
 const FILE_COLUMNS = 'record.json  '.length;
 
 /** What a newcomer may try now. */
-export function nextLines({ origin, folder }: { origin: string; folder: string | null }, surface: Surface): string[] {
+/** @param link an address that lets one person in to the page, once */
+export function nextLines(
+  { origin, folder, link }: { origin: string; folder: string | null; link: string },
+  surface: Surface,
+): string[] {
   const suggestions: [string, string][] = [
     ...(folder === null
       ? []
@@ -100,8 +104,12 @@ export function nextLines({ origin, folder }: { origin: string; folder: string |
       return [...(command === '' ? [] : [INDENT + paint(surface, 'cyan', command)]), ...below];
     }),
     '',
-    `The server is up at ${paint(surface, 'bold', origin)}, with /readyz, /metrics and /api.`,
-    'Ctrl-C stops it.',
+    `The server is up at ${paint(surface, 'bold', origin)}, with /readyz, /metrics and /api. Ctrl-C stops it.`,
+    '',
+    paint(surface, 'bold', 'See this call in your browser, then talk to the agent yourself (Phone)'),
+    // On a line of its own and unbroken, so that a terminal makes it a link.
+    `  ${paint(surface, 'cyan', link)}`,
+    paint(surface, 'dim', '  This link lets one person in, once, within the half hour.'),
   ];
 }
 
