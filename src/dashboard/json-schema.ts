@@ -19,7 +19,9 @@ export function jsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'output')
       const [only, none] = made.anyOf ?? [];
       if (typeof only?.type === 'string' && none?.type === 'null' && PLAIN.has(only.type)) {
         delete made.anyOf;
-        Object.assign(made, { ...only, type: [only.type, 'null'] });
+        // One of some words, or null: which is then one of them.
+        const words = only.enum === undefined ? {} : { enum: [...only.enum, null] };
+        Object.assign(made, { ...only, type: [only.type, 'null'], ...words });
       }
       if (made.minimum === Number.MIN_SAFE_INTEGER) delete made.minimum;
       if (made.maximum === Number.MAX_SAFE_INTEGER) delete made.maximum;

@@ -143,11 +143,15 @@ export function usePlayer(startMs: number): Player {
 
 /** Draws anew when what is picked changes, and only then. `pick` gives something that can be compared by `===`. */
 export function useWatched<T>(player: Player, pick: (player: Player) => T): T {
-  const [picked, set] = useState(() => pick(player));
+  const [picked, set] = useState(() => ({ pick, value: pick(player) }));
   useEffect(() => {
-    const look = (): void => set(() => pick(player));
+    const look = (): void => {
+      const value = pick(player);
+      set((before) => (before.pick === pick && before.value === value ? before : { pick, value }));
+    };
     look();
     return player.watch(look);
   }, [player, pick]);
-  return picked;
+  // What was picked otherwise is an answer to another question: a place in a transcript that has other lines now.
+  return picked.pick === pick ? picked.value : pick(player);
 }

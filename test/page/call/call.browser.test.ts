@@ -101,11 +101,37 @@ describeInBrowser('the page of a call', () => {
     expect(Number(await slider.getAttribute('aria-valuenow'))).toBe(60);
   });
 
+  it('marks the line that is heard also when the record brings lines before it', async () => {
+    const page = await enter('/calls');
+    browser.allow(/api\/calls\?|facets|stats/);
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => (go = resolve));
+    await page.route('**/record', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(`${server.origin}/calls/${SHORT}?t=12`);
+    await drawn(page);
+    expect(await heard(page)).toContain('Doctor Mori');
+    // Every mark that is ever set from now on.
+    await page.evaluate(`window.marked = new Set(), new MutationObserver(() => {
+      for (const line of document.querySelectorAll('.call-line.heard')) marked.add(line.innerText);
+    }).observe(document.querySelector('.call-lines'), { subtree: true, childList: true, attributes: true })`);
+    go();
+    await page.locator('.call-line', { hasText: 'reception could not take the call' }).waitFor();
+    await page.locator('.call-line.heard').waitFor();
+    expect(await page.evaluate('[...marked].filter((text) => !text.includes("Doctor Mori"))')).toEqual([]);
+  });
+
   it('zooms to where the playhead is, however quickly, and says where by its scrollbar', async () => {
     const page = await enter(`/calls/${SHORT}?t=100`);
     await drawn(page);
     await page.getByRole('slider').focus();
-    for (let i = 0; i < 5; i++) await page.keyboard.press('+');
+    // Each key in the middle of the picture that the one before it asked for: its scroll event is still to come.
+    for (let i = 0; i < 5; i++) {
+      await page.keyboard.press('+');
+      if (i % 2 === 0) await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))');
+    }
     const head = page.locator('.call-head');
     const bar = `(() => { const bar = document.querySelector('.call-scroller'); return bar.scrollLeft / bar.scrollWidth; })()`;
     await until(

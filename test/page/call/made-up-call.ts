@@ -108,7 +108,7 @@ function callerTurn(n: number, at: number, each: number, random: () => number): 
     latency: {
       turn: `item_${n}`,
       endOfTurnWaitMs: n === 9 ? null : waitMs,
-      endOfTurnFrom: 'input_clock',
+      endOfTurnFrom: n === 9 ? null : 'input_clock',
       modelMs,
       toolsMs,
       ourMs: 0.412,
