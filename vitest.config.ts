@@ -54,19 +54,26 @@ const LEFT_TO_CI = [
 const isCi = process.env['CI'] === 'true';
 if (!isCi) console.log(`Left to CI=true, which .ci/run sets: ${LEFT_TO_CI.join(', ')}`);
 
-export default defineConfig({
-  test: {
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    // Calls over real sockets run in real time: on the shared machines of CI a stall may meet any of them once. The report says
-    // which was tried again; what fails twice has failed.
-    retry: isCi ? 1 : 0,
-    include: ['test/**/*.test.ts'],
-    exclude: isCi ? [] : LEFT_TO_CI,
-    // Nothing of one file is left for the next: they share workers, which saves nearly half of the processor's time.
-    isolate: false,
-    // Two cores: end-to-end files wait rather than compute, so four workers overlap well; more make sounds come late.
-    maxWorkers: 4,
-    sequence: { sequencer: Mixed },
-  },
+/** Tests of the page in a real Chromium, which would make every sound beside them come late: `npm run test:page`. */
+const IN_BROWSER = 'test/**/*.browser.test.ts';
+
+export default defineConfig(({ mode }) => {
+  const isBrowser = mode === 'page';
+  if (!isBrowser) console.log('Left to npm run test:page, which needs Chromium: the page in a browser.');
+  return {
+    test: {
+      testTimeout: 20_000,
+      hookTimeout: 20_000,
+      // Calls over real sockets run in real time: on the shared machines of CI a stall may meet any of them once. The report says
+      // which was tried again; what fails twice has failed.
+      retry: isCi ? 1 : 0,
+      include: [isBrowser ? IN_BROWSER : 'test/**/*.test.ts'],
+      exclude: [...(isBrowser ? [] : [IN_BROWSER]), ...(isCi ? [] : LEFT_TO_CI)],
+      // Nothing of one file is left for the next: they share workers, which saves nearly half of the processor's time.
+      isolate: false,
+      // Two cores: end-to-end files wait rather than compute, so four workers overlap well; more make sounds come late.
+      maxWorkers: isBrowser ? 2 : 4,
+      sequence: { sequencer: Mixed },
+    },
+  };
 });

@@ -1,8 +1,8 @@
 // A real Chromium for tests of the page: found on the machine, one for a file of tests, a fresh context for each test. Whatever
 // the page complains of (console errors, refusals by the content security policy, exceptions, dialogs) fails the test.
 // Functions given to `page.evaluate` run in the browser; write them as strings where they need the DOM's types.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -26,7 +26,7 @@ if (CHROMIUM === null && !required)
   );
 
 /** `describe` for what needs a browser: left out where there is none, except in CI, where its absence is a failure. */
-export const describeInBrowser = CHROMIUM === null && !required ? describe.skip : describe;
+export const describeInBrowser = describe.skipIf(CHROMIUM === null && !required);
 
 const FLAGS = [
   '--no-sandbox',
@@ -159,6 +159,14 @@ export async function takePictures(
   return files;
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Of all files of tests in a worker, which share what is global. */
 const shared = globalThis as { builtPage?: Promise<string> };
 
@@ -166,8 +174,12 @@ const shared = globalThis as { builtPage?: Promise<string> };
 export function builtPage(): Promise<string> {
   return (shared.builtPage ??= (async () => {
     const { build } = await import('vite');
-    const outDir = await mkdtemp(join(tmpdir(), 'trunkline-page-'));
-    process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
+    // Workers are ended without a word: what they left is removed by those that come after them.
+    for (const left of await readdir(tmpdir())) {
+      const pid = /^trunkline-page-(\d+)-/.exec(left)?.[1];
+      if (pid !== undefined && !isAlive(Number(pid))) await rm(join(tmpdir(), left), { recursive: true, force: true });
+    }
+    const outDir = await mkdtemp(join(tmpdir(), `trunkline-page-${process.pid}-`));
     await build({
       root: join(import.meta.dirname, '../../src/page'),
       logLevel: 'error',
