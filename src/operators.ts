@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Agent } from './agent/agent.ts';
 import type { Calls } from './call/calls.ts';
+import type { CarrierControl } from './carrier/carrier.ts';
+import { parsePublicUrl } from './carrier/twilio/public-url.ts';
+import { loadTwiml, twimlUrls } from './carrier/twilio/twiml.ts';
 import type { OnlookerFactory } from './call/feed.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -16,14 +19,15 @@ import { LiveCalls } from './dashboard/live/live-calls.ts';
 import { operatorActions } from './dashboard/live/operator-actions.ts';
 import { SpentToday } from './dashboard/live/spent-today.ts';
 import { pageFiles } from './dashboard/page-files.ts';
-import type { Captions } from './dashboard/phone/browser-call.ts';
+import { browserControl } from './dashboard/phone/browser-control.ts';
 import { BrowserPhones } from './dashboard/phone/browser-phones.ts';
+import { liveCaptions } from './dashboard/phone/live-captions.ts';
 import { agentRoutes } from './dashboard/routes/agents.ts';
 import { callFileRoutes } from './dashboard/routes/call-files.ts';
 import { callRoutes } from './dashboard/routes/calls.ts';
 import { liveRoutes } from './dashboard/routes/live.ts';
 import { phoneRoutes } from './dashboard/routes/phone.ts';
-import type { LiveEntry, ServerFacts } from './dashboard/schemas/live.ts';
+import type { ServerFacts } from './dashboard/schemas/live.ts';
 import { type PageSockets, pageSockets } from './dashboard/upgrades.ts';
 import type { Logger } from './log.ts';
 import type { HealthReading } from './realtime/model-health.ts';
@@ -57,7 +61,8 @@ export interface OperatorsOptions {
 export interface Operators {
   /** Looks on at every call. */
   readonly onlooker: OnlookerFactory;
-  readonly phones: BrowserPhones;
+  /** Orders about calls from browser phones. */
+  readonly control: CarrierControl;
   /** One-time links to the page. */
   readonly links: Links;
   readonly sockets: PageSockets;
@@ -99,7 +104,7 @@ export function operatorsSide(options: OperatorsOptions): Operators {
     ...{ clock, publicUrl, log, server: options.origin },
     authToken: options.authToken,
     accountSid: config.twilioAccountSid,
-    captions: captionsOf(live),
+    captions: liveCaptions(live),
     admitted: (who, callId) =>
       append({
         ...{ type: 'audited', atWallMs: Math.round(clock.wallMs()), actor: who.actor },
@@ -119,7 +124,7 @@ export function operatorsSide(options: OperatorsOptions): Operators {
   });
   return {
     onlooker: live.onlooker,
-    phones,
+    control: browserControl({ phones, twiml: loadTwiml(twimlUrls(parsePublicUrl(publicUrl))).next }),
     links: entrance.links,
     sockets,
     kept: (fact) => live.kept(fact),
@@ -143,16 +148,6 @@ export function operatorsSide(options: OperatorsOptions): Operators {
     },
   };
 }
-
-/** What is said in a call, for whoever makes it from a browser: out of what operators see of it. */
-const captionsOf =
-  (live: LiveCalls): Captions =>
-  (callId, tell) => {
-    const followed = live.followCall(callId, ({ event: name, data }) => {
-      if (name === 'snapshot' || name === 'changed') tell((data as { entries: LiveEntry[] }).entries);
-    });
-    return typeof followed === 'string' ? null : () => followed.close();
-  };
 
 /** The agent files as they are now, so that a call's page can show the one that it was answered by. */
 async function tellAgentFiles(

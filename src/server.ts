@@ -13,6 +13,7 @@ import type { OnlookerFactory } from './call/feed.ts';
 import { Holdings } from './call/holdings.ts';
 import type { Model } from './call/make-call.ts';
 import { startSweep } from './call/sweep.ts';
+import { BROWSER } from './carrier/carrier.ts';
 import { TWILIO_LEG } from './carrier/twilio/leg.ts';
 import { twilioCarrier } from './carrier/twilio/plugin.ts';
 import { twilioControl } from './carrier/twilio/rest.ts';
@@ -262,7 +263,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
       ),
     store: new SteadyStore({ store: options.store?.(files) ?? files, clock, failed: failedRead }),
     holdings,
-    control,
+    controls: (carrier) => (carrier === BROWSER ? operators.control : control),
     onlookers: [...(looksOn === 'none' ? [] : standing), ...(options.onlookers ?? [])],
     watch: {
       admitted: ({ opening, agent }) => callLogger(log, opening.callId).info({ agent: agent.name }, 'call admitted'),

@@ -7,9 +7,9 @@ import type {
   Admission,
   CallIntake,
   CallStatus,
-  CarrierControl,
   CarrierLeg,
   ControlOutcome,
+  Controls,
   DialOutcome,
   IncomingCall,
   LegCapabilities,
@@ -66,8 +66,8 @@ export interface CallsOptions {
   /** What may be kept of the arguments of these agents' tools. */
   shownArguments?(agents: readonly Agent[], callId: string): (name: string, text: string) => string;
   store: CallStore;
-  /** Orders to the carrier beside the media; null where nothing may be ordered. */
-  control: CarrierControl | null;
+  /** Orders to a call's carrier beside the media. */
+  controls: Controls;
   onlookers: readonly OnlookerFactory[];
   /** Where what belongs to a call is noted until it is gone; default: nobody looks. */
   holdings?: Holdings;
@@ -165,7 +165,7 @@ export class Calls implements CallIntake {
     const live = (key: string): LiveCall | undefined => this.#byCarrierCall.get(key);
     this.#nextSteps = new NextSteps({ ...options, tokens, following: this.#following, live });
     this.#people = new People({
-      control: options.control,
+      controls: options.controls,
       tell: (callId) => {
         const live = this.#byId.get(callId);
         return live === undefined || live.endedAtMs !== null ? null : (event) => live.call.receive(event);
@@ -464,7 +464,8 @@ export class Calls implements CallIntake {
   #follow(key: string, { call, incoming, leg, final }: LiveCall): void {
     // A caller who is with a person is not called away from there.
     const withPerson = call.state.phase === 'ended' && call.state.termination.reason === 'transferred';
-    if (final || withPerson || (leg === null && this.#options.control === null)) return this.#following.over(key);
+    if (final || withPerson || (leg === null && this.#options.controls(incoming.carrier) === null))
+      return this.#following.over(key);
     const callerGone = call.state.phase === 'ended' && call.state.termination.reason === 'caller_hung_up';
     const { carrier, carrierCallId } = incoming;
     this.#following.wait(key, { callId: call.callId, carrier, carrierCallId, callerGone });

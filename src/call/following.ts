@@ -1,6 +1,6 @@
 // Closed calls whose carrier has still to ask what follows. A carrier that does not ask keeps a caller on a dead line, and
 // may keep the call on the bill: then it is told, by the way beside the media.
-import type { CarrierControl, NextStep } from '../carrier/carrier.ts';
+import type { Controls, NextStep } from '../carrier/carrier.ts';
 import type { Cancel, Clock } from '../clock.ts';
 import type { CallsWatch } from './calls.ts';
 import type { CallStore } from './call-store.ts';
@@ -9,7 +9,7 @@ export interface FollowingOptions {
   clock: Clock;
   store: CallStore;
   /** Null: a carrier that does not ask is left alone. */
-  control: CarrierControl | null;
+  controls: Controls;
   watch: Pick<CallsWatch, 'ordered' | 'fault'>;
   /** Nothing is waited for any more. */
   idle(): void;
@@ -89,8 +89,9 @@ export class Following {
   }
 
   async #order({ callId, carrier, carrierCallId }: FollowedCall, unwanted: AbortSignal): Promise<void> {
-    const { control, store, watch } = this.#options;
-    if (!control) return;
+    const { controls, store, watch } = this.#options;
+    const control = controls(carrier);
+    if (control === null) return;
     try {
       const next = await store.get(carrier, carrierCallId).then(
         (stored) => stored?.next ?? HANG_UP,

@@ -109,6 +109,7 @@ export function makeCall(
         hooks.people.call({
           ...wanted,
           callId,
+          carrier: incoming.carrier,
           parentCallId: incoming.carrierCallId,
           from: shownNumber(incoming, agent),
         }),

@@ -2,9 +2,9 @@
 // left in the store. And the orders that say the same when the carrier does not ask.
 import type {
   Admission,
-  CarrierControl,
   CarrierLeg,
   ControlOutcome,
+  Controls,
   DialOutcome,
   IncomingCall,
   NextStep,
@@ -26,8 +26,7 @@ export interface NextCall {
 export interface NextStepsOptions {
   store: CallStore;
   tokens: Coordination['tokens'];
-  /** Null: nothing may be ordered. */
-  control: CarrierControl | null;
+  controls: Controls;
   following: Following;
   /** The live call of a carrier's call, by `carrierKey`. */
   live(key: string): NextCall | undefined;
@@ -104,10 +103,11 @@ export class NextSteps {
 
   /** The second way to bring a caller back: the carrier has not asked what follows. Null: there was no need, or no way. */
   async recall(live: NextCall): Promise<ControlOutcome | null> {
-    const { control, watch } = this.#options;
-    if (control === null) return null;
+    const { controls, watch } = this.#options;
     const { callId } = live.call;
     const { carrier, carrierCallId } = live.incoming;
+    const control = controls(carrier);
+    if (control === null) return null;
     const next = await this.#reconnect(live);
     // An order that was late and is repeated would cut off the stream that it brought.
     const key = carrierKey(carrier, carrierCallId);
@@ -120,7 +120,8 @@ export class NextSteps {
 
   /** Tells the carrier to take the caller elsewhere. */
   async redirect({ call, incoming }: NextCall, next: NextStep, unwanted: AbortSignal): Promise<boolean> {
-    const { control, watch } = this.#options;
+    const { controls, watch } = this.#options;
+    const control = controls(incoming.carrier);
     if (control === null) return false;
     const outcome = await control.redirect(incoming.carrierCallId, next, unwanted);
     // The media is over: the order was carried out, whatever its answer is.

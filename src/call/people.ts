@@ -1,9 +1,11 @@
 // The people whom calls ring up: what they hear, which key they press, and which call is told of it. One person per call.
-import type { CallStatus, CarrierControl, NextStep } from '../carrier/carrier.ts';
+import type { CallStatus, Controls, NextStep } from '../carrier/carrier.ts';
 import type { MissedBecause, ShellEvent } from './event.ts';
 
 /** Whom to ring up, on whose behalf. */
 export interface PersonWanted {
+  /** Whose call the caller's is. */
+  carrier: string;
   callId: string;
   /** The carrier's id of that call. */
   parentCallId: string;
@@ -34,7 +36,7 @@ const GONE: NextStep = { do: 'say_and_hang_up', text: 'The caller is no longer w
 
 export interface PeopleOptions {
   /** Null: nobody can be rung up. */
-  control: CarrierControl | null;
+  controls: Controls;
   /** Where a live call hears of its person; null: it is over. */
   tell(callId: string): Tell | null;
   failed(callId: string, error: unknown): void;
@@ -62,7 +64,7 @@ export class People {
   }
 
   async #place(person: Person): Promise<void> {
-    const { control } = this.#options;
+    const control = this.#options.controls(person.carrier);
     if (control === null) {
       // Told when the call has taken the step that asked for it.
       await Promise.resolve();
@@ -131,7 +133,8 @@ export class People {
   #hangUp(person: Person): void {
     const options = this.#options;
     this.#forget(person);
-    void options.control
+    void options
+      .controls(person.carrier)
       ?.hangUp(person.carrierCallId as string)
       .catch((error: unknown) => options.failed(person.callId, error));
   }

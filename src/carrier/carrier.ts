@@ -218,6 +218,9 @@ export interface CarrierControl {
   message(message: { from: string; to: string; text: string }): Promise<SentMessage>;
 }
 
+/** The orders that a carrier's calls can be given, by its name; null: nothing may be ordered there. */
+export type Controls = (carrier: string) => CarrierControl | null;
+
 /** What became of dialling a person. `answered`: they talked, and it is over. */
 export type DialOutcome = 'answered' | 'busy' | 'no_answer' | 'failed' | 'canceled';
 

@@ -5,12 +5,12 @@ import { type Kysely, sql } from 'kysely';
 
 /** Row of a turn = seq of its call * 2^13 + its number. No record keeps as many turns. */
 export const TURN_BITS = 13;
-const MAX_TURN = 2 ** TURN_BITS - 1;
+const LAST_TURN = 2 ** TURN_BITS - 1;
 
 /** Makes it for what is kept by now and what comes. */
 export async function indexWords(db: Kysely<unknown>): Promise<void> {
   const rowOf = (call: string, turn: string) => sql.raw(`${call}.seq * ${2 ** TURN_BITS} + ${turn}.turn`);
-  const isSaid = (turn: string) => sql.raw(`${turn}.said is not null and ${turn}.turn between 0 and ${MAX_TURN}`);
+  const isSaid = (turn: string) => sql.raw(`${turn}.said is not null and ${turn}.turn between 0 and ${LAST_TURN}`);
   await sql`create virtual table turns_words using fts5(said, content='', tokenize='unicode61')`.execute(db);
   // Every word that is in it: for whoever looks for somebody who was forgotten.
   await sql`create virtual table turns_words_terms using fts5vocab(turns_words, row)`.execute(db);

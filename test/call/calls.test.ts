@@ -82,7 +82,7 @@ function desk({ maxConcurrentCalls = 3, ...part }: Partial<CallsOptions> & { max
     modelHealth: () => [{ circuit: 'closed', throttled: false }],
     loopDelayMs: () => 0,
     journalFull: () => false,
-    control: null,
+    controls: () => null,
     model: () => ({
       capabilities: { answersTurns: true, detectsTurns: true },
       config: {},
@@ -231,7 +231,7 @@ test('a carrier that knows nothing of the call it is to bring back has no caller
   const orders: string[] = [];
   const ended: string[] = [];
   const { calls, clock, admitted } = desk({
-    control: {
+    controls: () => ({
       redirect: async (id) => {
         orders.push(`redirect ${id}`);
         return 'gone';
@@ -242,7 +242,7 @@ test('a carrier that knows nothing of the call it is to bring back has no caller
       },
       call: () => Promise.reject(new Error('nobody is called here')),
       message: () => Promise.reject(new Error('nothing is sent here')),
-    },
+    }),
     onlookers: [
       () => ({
         stepped: (_event, effects) => {

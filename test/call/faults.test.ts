@@ -93,7 +93,7 @@ async function desk(part: Partial<CallsOptions> = {}, store: Partial<CallStore> 
     }),
     tools: () => ({ run: () => never() }),
     store: new SteadyStore({ store: { ...good, ...store }, clock, failed }),
-    control: null,
+    controls: () => null,
     onlookers: [],
     holdings,
     watch: {

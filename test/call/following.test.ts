@@ -31,7 +31,7 @@ function waiting(next: NextStep = { do: 'hang_up' }, part: { control?: null; bro
   };
   const following = new Following({
     clock,
-    control: part.control === null ? null : control,
+    controls: () => (part.control === null ? null : control),
     store: {
       put: async () => {},
       update: async () => {},

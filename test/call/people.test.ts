@@ -4,7 +4,7 @@ import { People } from '../../src/call/people.ts';
 import type { CallStatus, CarrierControl, PlacedCall } from '../../src/carrier/carrier.ts';
 
 const WANTED = {
-  ...{ callId: 'c1', parentCallId: 'CA1', from: '+15550001111', to: '+15550100002' },
+  ...{ callId: 'c1', carrier: 'twilio', parentCallId: 'CA1', from: '+15550001111', to: '+15550100002' },
   ...{ say: 'Ann wants a date.', room: 'room-1', ringSeconds: 20 },
 };
 
@@ -21,16 +21,17 @@ interface Desk {
 function desk(onTell: (type: string) => void = () => {}, control = true): Desk {
   const made: Omit<Desk, 'people'> = { told: [], hungUp: [], placed: [], failed: [], live: new Set(['c1', 'c2']) };
   const people = new People({
-    control: control
-      ? ({
-          call: () => {
-            const one = Promise.withResolvers<PlacedCall>();
-            made.placed.push(one);
-            return one.promise;
-          },
-          hangUp: async (id: string) => void made.hungUp.push(id),
-        } as unknown as CarrierControl)
-      : null,
+    controls: () =>
+      control
+        ? ({
+            call: () => {
+              const one = Promise.withResolvers<PlacedCall>();
+              made.placed.push(one);
+              return one.promise;
+            },
+            hangUp: async (id: string) => void made.hungUp.push(id),
+          } as unknown as CarrierControl)
+        : null,
     tell: (callId) =>
       made.live.has(callId)
         ? (event) => {

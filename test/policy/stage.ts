@@ -85,7 +85,7 @@ export class Stage {
     // Services remember keys: no two stages may have one in common.
     const run = tools.forCall(agent, { callId: `stage-${stages}-${process.pid}`, from, to, digits });
     this.people = new People({
-      control,
+      controls: () => control,
       tell: () => (event) => this.line.call.receive(event),
       failed: (_call, error) => void this.line.faults.push(error),
     });
@@ -100,7 +100,8 @@ export class Stage {
       model: { answer: { items: [{ ms: 600 }], thinkMs: 40 } },
       laterModels: [{ answer: { items: [{ ms: 600 }], thinkMs: 40 } }],
       people: {
-        call: (wanted) => this.people.call({ ...wanted, callId: 'call-1', parentCallId: 'CAcaller', from: CALLED }),
+        call: (wanted) =>
+          this.people.call({ ...wanted, callId: 'call-1', carrier: 'twilio', parentCallId: 'CAcaller', from: CALLED }),
         drop: () => this.people.drop('call-1'),
       },
       handOffs,

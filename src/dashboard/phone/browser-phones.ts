@@ -245,7 +245,7 @@ class SocketLine {
  */
 function callerName(who: Who, name: string | undefined): string {
   if (who.scope === 'operator') return wordOf(name ?? '') || 'browser';
-  return `guest-${wordOf(who.actor.replace(/^link:/, '')) || 'phone'}`;
+  return `guest-${wordOf(who.actor.replace(/^link:?/, '')) || 'phone'}`;
 }
 
 /** What a softphone may be called: letters, digits, underscore, and what stands between them. */

@@ -23,7 +23,14 @@ export type Agents = z.infer<typeof agents>;
 /** `GET /api/audit` */
 export const audit = z.object({
   entries: z.array(
-    z.object({ id: count, atWallMs: moment, actor: z.string(), action: z.string(), subject: z.string(), note: z.string() }),
+    z.object({
+      id: count,
+      atWallMs: moment,
+      actor: z.string(),
+      action: z.string(),
+      subject: z.string(),
+      note: z.string(),
+    }),
   ),
   next: z.int().nullable().describe('`before` of the next page; null: there is none'),
 });

@@ -32,7 +32,10 @@ export const liveCall = z.object({
   stateSinceWallMs: moment,
   costNanoUsd: nanoUsd.describe('nano-dollars so far'),
   unpricedLines: count.describe('when not 0, the cost is more'),
-  last: z.object({ who: z.enum(['caller', 'agent']), text: z.string() }).nullable().describe('the last words, cut'),
+  last: z
+    .object({ who: z.enum(['caller', 'agent']), text: z.string() })
+    .nullable()
+    .describe('the last words, cut'),
   turns: count,
   bargeIns: count,
   troubles: count.describe('sessions or media that were lost so far'),
@@ -106,6 +109,8 @@ const words = z
 /** `POST /api/live/calls/:id/whisper` and `/say`. */
 export const lineToSay = z.strictObject({ text: words });
 /** `POST /api/live/calls/:id/transfer`. */
-export const transferTo = z.strictObject({ target: z.string().min(1).max(100).describe('a name out of the agent file') });
+export const transferTo = z.strictObject({
+  target: z.string().min(1).max(100).describe('a name out of the agent file'),
+});
 /** `POST /api/live/calls/:id/hang-up`. */
 export const nothing = z.strictObject({});

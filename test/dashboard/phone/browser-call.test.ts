@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import webhooks from 'twilio/lib/webhooks/webhooks.js';
 import type { CarrierControl } from '../../../src/carrier/carrier.ts';
-import { withBrowserCalls } from '../../../src/dashboard/phone/browser-control.ts';
+import { browserControl } from '../../../src/dashboard/phone/browser-control.ts';
 import { BrowserCall } from '../../../src/dashboard/phone/browser-call.ts';
 import type { PhoneMessage } from '../../../src/dashboard/phone/phone-messages.ts';
 import { Origin } from '../../../src/phone/signed-request.ts';
@@ -59,7 +59,7 @@ interface Caller {
   asked: Asked[];
   unsigned: () => number;
   /** Resolves at the first message that fits. */
-  until<E extends PhoneMessage['event']>(event: E, count?: number): Promise<Extract<PhoneMessage, { event: E }>>;
+  until: <E extends PhoneMessage['event']>(event: E, count?: number) => Promise<Extract<PhoneMessage, { event: E }>>;
 }
 
 async function calling(answers: Record<string, string | number | null>, isOperator = true): Promise<Caller> {
@@ -208,16 +208,8 @@ describe('a call of a browser', () => {
 });
 
 describe('orders about calls of browsers', () => {
-  const gone: CarrierControl = {
-    redirect: async () => 'gone',
-    hangUp: async () => 'gone',
-    call: async () => ({ outcome: 'placed', carrierCallId: 'CA' }),
-    message: async () => ({ outcome: 'sent' }),
-  };
-  const person = { from: '+1', to: '+2', ringSeconds: 5 };
-  const orders = (call: BrowserCall, control: CarrierControl | null = null) =>
-    withBrowserCalls({
-      control,
+  const orders = (call: BrowserCall) =>
+    browserControl({
       phones: { find: (sid) => (sid === call.callSid ? call : null) },
       twiml: (next) => twiml(next.do === 'say_and_hang_up' ? `<Say>${next.text}</Say><Hangup/>` : '<Hangup/>'),
     });
@@ -242,23 +234,13 @@ describe('orders about calls of browsers', () => {
     expect(await control.redirect(call.callSid, { do: 'hang_up' })).toBe('gone');
   });
 
-  test('nobody’s telephone rings for a caller in a browser; all other calls are the carrier’s', async () => {
-    const { call, until } = await calling({ '/voice': twiml('<Hangup/>') });
-    await until('ended');
-    const control = orders(call, gone);
-    expect(await control.call({ ...person, parentCallId: call.callSid })).toMatchObject({ outcome: 'refused' });
-    expect(await control.call({ ...person, parentCallId: 'CA-other' })).toMatchObject({ outcome: 'placed' });
-    expect(await control.hangUp('CA-other')).toBe('gone');
-    expect(control.reaches('CA-other')).toBe(true);
-  });
-
-  test('without a carrier’s API other calls are out of reach', async () => {
+  test('nobody’s telephone rings for a caller in a browser; calls of other processes are out of reach', async () => {
     const { call, until } = await calling({ '/voice': twiml('<Hangup/>') });
     await until('ended');
     const control = orders(call);
-    expect([control.reaches(call.callSid), control.reaches('CA-other')]).toEqual([true, false]);
-    expect(await control.hangUp('CA-other')).toBe('failed');
-    expect(await control.call({ ...person, parentCallId: 'CA-other' })).toMatchObject({ outcome: 'refused' });
+    const person = { from: '+1', to: '+2', ringSeconds: 5, parentCallId: call.callSid };
+    expect(await control.call(person)).toMatchObject({ outcome: 'refused' });
     expect(await control.message({ from: '+1', to: '+2', text: 'x' })).toMatchObject({ outcome: 'refused' });
+    expect(await control.hangUp('CA-other')).toBe('failed');
   });
 });

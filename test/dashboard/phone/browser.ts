@@ -78,6 +78,9 @@ export interface CallerOptions {
 }
 
 const TICK_MS = 16;
+/** Samples. */
+const QUANTUM = 128;
+const MOST_AT_ONCE = 50;
 
 /** Somebody at a browser: speaks, listens, and remembers what happened. */
 export class BrowserCaller {
@@ -94,6 +97,7 @@ export class BrowserCaller {
   closeCode: number | null = null;
   #speech: Uint8Array[] = [];
   #sentSamples = 0;
+  #playedSamples = 0;
   #startMs: number | null = null;
   #cancelTick: Cancel = () => {};
   readonly #waiting = new Set<() => void>();
@@ -130,7 +134,7 @@ export class BrowserCaller {
       },
     });
     socket.on('message', (data) => {
-      this.received.push(JSON.parse(String(data)) as Record<string, unknown>);
+      this.received.push(JSON.parse((data as Buffer).toString()) as Record<string, unknown>);
       this.#look();
     });
     socket.on('error', () => {});
@@ -213,18 +217,23 @@ export class BrowserCaller {
     if (this.closeCode === null) this.#cancelTick = realClock.at(realClock.nowMs() + TICK_MS, () => this.#tick());
   }
 
-  /** Real time: what has passed since the start is spoken and played, in pieces as uneven as a browser's. */
+  /** Real time: what has passed since the start is played and spoken, in pieces as uneven as a browser's. */
   #advance(): void {
     if (this.#startMs === null) return;
     const due = Math.floor((realClock.nowMs() - this.#startMs) * 8);
-    while (this.#sentSamples < due) {
-      const size = Math.min(128, due - this.#sentSamples);
-      this.line.frame(this.#speak(size), this.#sentSamples);
-      this.#sentSamples += size;
+    while (this.#playedSamples < due) {
+      const size = Math.min(QUANTUM, due - this.#playedSamples);
+      this.#playedSamples += size;
       for (const name of this.queue.play(new Float32Array(size))) {
         this.marks.push({ name, by: 'played' });
         this.line.markReturned(name);
       }
+    }
+    // After a stall the rest follows with the next turn: a socket takes no more at once, and what it does not take is lost.
+    for (let i = 0; i < MOST_AT_ONCE && this.#sentSamples < due; i++) {
+      const size = Math.min(QUANTUM, due - this.#sentSamples);
+      this.line.frame(this.#speak(size), this.#sentSamples);
+      this.#sentSamples += size;
     }
   }
 
