@@ -19,11 +19,9 @@ export class ReadingThreads {
   threadFor(name: string, question: unknown): ReadingThread | null {
     if (!this.#isSqlite) return null;
     if (name === 'callStats') return this.#slow;
-    if (name !== 'countCalls' && name !== 'listCalls') return null;
-    // To look for words takes as long as they are many.
-    const { words } = question as { words: string | null };
-    if (words !== null) return this.#slow;
-    return name === 'countCalls' ? this.#quick : null;
+    if (name === 'countCalls') return this.#quick;
+    // To look for words takes as long as they are many: the page beside its count.
+    return name === 'listCalls' && (question as { words: string | null }).words !== null ? this.#slow : null;
   }
 
   async close(): Promise<void> {

@@ -34,6 +34,14 @@ describe('of a store', () => {
     expect(page).toMatchObject({ calls: [{ callId: 'c1', disposition: 'booked', durationMs: 59_800 }], more: false });
   });
 
+  test('they do not keep the file from being built anew and its log from being emptied', async () => {
+    store.append(started('c1'));
+    await store.settled();
+    await Promise.all([store.ask('countCalls', ANY_CALL), store.ask('callStats', ANY_CALL)]);
+    expect(await store.ask('scrub', null)).toEqual({ engine: 'sqlite', why: '' });
+    expect(await store.ask('countCalls', ANY_CALL)).toBe(1);
+  });
+
   test('an error of ours keeps its code', async () => {
     const after = { value: 1, callId: 'nobody' };
     const list = { ...ANY_CALL, words: 'x', sort: 'admitted', order: 'desc', limit: 5, after } as const;

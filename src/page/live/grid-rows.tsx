@@ -17,17 +17,35 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { name: 'State', class: 'state', meaning: 'Where the call stands, and for how long', sort: 'state', order: 'ascending' },
+  {
+    name: 'State',
+    class: 'state',
+    meaning: 'Where the call stands, and for how long',
+    sort: 'state',
+    order: 'ascending',
+  },
   { name: 'Caller', class: 'who', meaning: 'The caller, masked, and what was dialled' },
   { name: 'Agent', class: 'agent', meaning: 'Who answers, and which way the call was placed' },
   { name: 'Age', class: 'age', meaning: 'Since the call was let in', sort: 'age', order: 'descending' },
-  { name: 'Cost', class: 'cost', meaning: 'By the price book, so far, in US dollars', sort: 'cost', order: 'descending' },
-  { name: 'Answer', class: 'answer', meaning: 'How long the caller waited for the latest answer', sort: 'latency', order: 'descending' },
+  {
+    name: 'Cost',
+    class: 'cost',
+    meaning: 'By the price book, so far, in US dollars',
+    sort: 'cost',
+    order: 'descending',
+  },
+  {
+    name: 'Answer',
+    class: 'answer',
+    meaning: 'How long the caller waited for the latest answer',
+    sort: 'latency',
+    order: 'descending',
+  },
   { name: 'Last words', class: 'last', meaning: 'What was said last, and by whom' },
   { name: 'So far', class: 'counts', meaning: 'Turns, barge-ins, troubles' },
 ];
 
-export function GridRows({ rows, sort, sortBy }: { rows: readonly GridRow[]; sort: Sort; sortBy(by: Sort): void }) {
+export function GridRows({ rows, sort, sortBy }: { rows: readonly GridRow[]; sort: Sort; sortBy: (by: Sort) => void }) {
   return (
     <table class="live-grid" role="table" aria-label="Calls under way">
       <thead role="rowgroup">

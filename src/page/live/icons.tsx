@@ -28,9 +28,13 @@ const DRAWN: Record<string, JSX.Element> = {
       <path d="M10.5 5.5a3.5 3.5 0 0 1 0 5M12.6 3.4a6.5 6.5 0 0 1 0 9.2" />
     </>
   ),
-  tool: <path d="M10 2a4 4 0 0 0-3.6 5.6L2 12l2 2 4.4-4.4A4 4 0 0 0 13.8 4.5L11.5 6.8 9.2 4.5 11.5 2.3A4 4 0 0 0 10 2z" />,
+  tool: (
+    <path d="M10 2a4 4 0 0 0-3.6 5.6L2 12l2 2 4.4-4.4A4 4 0 0 0 13.8 4.5L11.5 6.8 9.2 4.5 11.5 2.3A4 4 0 0 0 10 2z" />
+  ),
   transferring: <path d="M2 5.5h10M9 2.5l3 3-3 3M14 10.5H4M7 7.5l-3 3 3 3" />,
-  ending: <path d="M1.5 9.5c3.5-4 9.5-4 13 0l-1.7 2-2.3-1.200V8.600a8 8 0 0 0-5 0v1.7l-2.3 1.200z" class="live-filled" />,
+  ending: (
+    <path d="M1.5 9.5c3.5-4 9.5-4 13 0l-1.7 2-2.3-1.200V8.600a8 8 0 0 0-5 0v1.7l-2.3 1.200z" class="live-filled" />
+  ),
 };
 
 export const StateIcon = ({ state }: { state: string }) => (

@@ -16,17 +16,19 @@ const enabled = (): boolean => localStorage.getItem(KEPT) !== 'off';
 /** Where letters are written, they are letters. */
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
-  (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement ||
+  (target.isContentEditable ||
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement ||
     (target instanceof HTMLInputElement && target.type !== 'checkbox' && target.type !== 'range'));
 
-/** Runs `keys` while the view is open and no dialog lies over it. */
+/** Runs `keys` while the view is open and no dialog lies over it; one that closes is there until its end was told. */
 export function useKeys(keys: readonly Key[]): void {
   const latest = useRef(keys);
   latest.current = keys;
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-      if (isTyping(event.target) || document.querySelector('dialog[open]') !== null || !enabled()) return;
+      if (isTyping(event.target) || document.querySelector('dialog') !== null || !enabled()) return;
       const key = latest.current.find((one) => one.key === event.key);
       if (key === undefined) return;
       event.preventDefault();

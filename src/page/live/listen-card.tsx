@@ -9,7 +9,7 @@ import { Listening, type ListenState } from './listen.ts';
 const WORDS: Record<ListenState, string> = {
   off: 'Nobody on the line hears you.',
   starting: 'Opening the audio…',
-  on: 'You hear both sides. Nobody on the line hears you.',
+  on: 'You hear both sides; they do not hear you.',
   again: 'The line to the server was lost; trying again…',
   over: 'The call is over.',
   failed: '',
@@ -29,7 +29,12 @@ export function ListenCard({
   over,
   handle,
   onListening,
-}: { callId: string; over: boolean; handle: Ref<ListenHandle>; onListening(on: boolean): void }) {
+}: {
+  callId: string;
+  over: boolean;
+  handle: Ref<ListenHandle>;
+  onListening: (on: boolean) => void;
+}) {
   const [state, setState] = useState<ListenState>('off');
   const [why, setWhy] = useState('');
   const bars = useRef<Partial<Record<Side, HTMLElement | null>>>({});
@@ -52,7 +57,7 @@ export function ListenCard({
         setState(now);
         setWhy(because);
         onListening(now === 'starting' || now === 'on' || now === 'again');
-        if (now !== 'on') report({ caller: 0, agent: 0, placeMs: null, delayMs: 0, late: 0 });
+        if (now !== 'on') report({ caller: 0, agent: 0 });
       },
       report,
     });

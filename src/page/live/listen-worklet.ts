@@ -15,9 +15,6 @@ export type ListenOrders =
 export interface ListenReport {
   caller: number;
   agent: number;
-  placeMs: number | null;
-  delayMs: number;
-  late: number;
 }
 
 declare const sampleRate: number;
@@ -84,9 +81,6 @@ class Listener extends AudioWorkletProcessor {
     const report: ListenReport = {
       caller: Math.sqrt(this.#squares.caller / this.#summed),
       agent: Math.sqrt(this.#squares.agent / this.#summed),
-      placeMs: this.#buffer.placeMs,
-      delayMs: this.#buffer.delayMs,
-      late: this.#buffer.late,
     };
     this.port.postMessage(report);
     this.#squares.caller = 0;

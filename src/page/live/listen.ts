@@ -54,7 +54,10 @@ export class Listening {
     try {
       await this.#openAudio();
     } catch (error) {
-      this.#end('failed', error instanceof Unable ? error.message : `This browser could not open its audio: ${String(error)}`);
+      this.#end(
+        'failed',
+        error instanceof Unable ? error.message : `This browser could not open its audio: ${String(error)}`,
+      );
       return;
     }
     if (this.#isOff()) return;
@@ -79,7 +82,8 @@ export class Listening {
   }
 
   async #openAudio(): Promise<void> {
-    if (typeof AudioContext === 'undefined') throw new Unable('This browser cannot play live audio. Use a current one.');
+    if (typeof AudioContext === 'undefined')
+      throw new Unable('This browser cannot play live audio. Use a current one.');
     // The rate of telephones; a browser that has another one gets the samples between from the worklet.
     let context: AudioContext;
     try {
@@ -89,7 +93,9 @@ export class Listening {
     }
     this.#context = context;
     if (context.audioWorklet === undefined)
-      throw new Unable('Browsers play live audio on https pages and on localhost only. Open this page by its https address.');
+      throw new Unable(
+        'Browsers play live audio on https pages and on localhost only. Open this page by its https address.',
+      );
     await context.audioWorklet.addModule(workletUrl);
     await context.resume();
     if (this.#context !== context) return;

@@ -65,7 +65,13 @@ const Count = ({
   count,
   meaning,
   bad = false,
-}: { sign: string; words: string; count: number; meaning: string; bad?: boolean }) => (
+}: {
+  sign: string;
+  words: string;
+  count: number;
+  meaning: string;
+  bad?: boolean;
+}) => (
   <span class={`live-count ${bad ? 'bad' : count === 0 ? 'none' : ''}`} title={meaning}>
     <span aria-hidden="true">{sign}</span>
     <span class="number">{number(count)}</span>

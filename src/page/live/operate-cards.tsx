@@ -20,7 +20,8 @@ const NOTHING: Outcome = { tone: '', text: '' };
 function failed(error: unknown): Outcome {
   if (!(error instanceof ApiError)) return { tone: 'bad', text: String(error) };
   if (error.status === 404) return { tone: 'bad', text: 'Not done: the call is over.' };
-  if (error.status === 0) return { tone: 'bad', text: 'Perhaps not done: the server cannot be reached. Try again when it is back.' };
+  if (error.status === 0)
+    return { tone: 'bad', text: 'Perhaps not done: the server cannot be reached. Try again when it is back.' };
   return { tone: 'bad', text: `Not done: ${error.message}` };
 }
 
@@ -133,7 +134,13 @@ export function EndCard({
   over,
   asked,
   ask,
-}: { callId: string; targets: readonly string[]; over: boolean; asked: Asked | null; ask(what: Asked | null): void }) {
+}: {
+  callId: string;
+  targets: readonly string[];
+  over: boolean;
+  asked: Asked | null;
+  ask: (what: Asked | null) => void;
+}) {
   const id = useId();
   const [chosen, setChosen] = useState('');
   const [busy, setBusy] = useState(false);
@@ -170,7 +177,9 @@ export function EndCard({
         </Button>
       </div>
       {targets.length === 0 ? (
-        <p class="hint">This agent's file names nobody to hand over to (`transfer`).</p>
+        <p class="hint">
+          This agent has nobody to hand over to: its file has no <code>transfer</code>.
+        </p>
       ) : (
         <div class="row">
           <label class="live-inline">

@@ -63,7 +63,8 @@ const NEARLY = 0.8;
 const CIRCUITS = { closed: 'reachable', open: 'given up for now', half_open: 'being tried' } as const;
 const STORES = { ok: 'keeps up', behind: 'behind', full: 'full' } as const;
 
-const share = (part: number, whole: number): Light => (part >= whole ? 'bad' : part >= whole * NEARLY ? 'warn' : 'good');
+const share = (part: number, whole: number): Light =>
+  part >= whole ? 'bad' : part >= whole * NEARLY ? 'warn' : 'good';
 
 /** What the strip says of the server; `money` writes nano-dollars. */
 export function serverFactsInWords(facts: ServerFacts, money: (nanoUsd: number) => string): Fact[] {
@@ -79,11 +80,7 @@ export function serverFactsInWords(facts: ServerFacts, money: (nanoUsd: number) 
     },
     {
       name: 'New calls',
-      value: facts.draining
-        ? 'none: draining'
-        : facts.live >= facts.maxConcurrentCalls
-          ? 'refused: full'
-          : 'taken',
+      value: facts.draining ? 'none: draining' : facts.live >= facts.maxConcurrentCalls ? 'refused: full' : 'taken',
       light: facts.draining || facts.live >= facts.maxConcurrentCalls ? 'warn' : 'good',
       meaning: 'Draining: no new calls are taken, those under way may finish, then the server stops',
     },

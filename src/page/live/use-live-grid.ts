@@ -19,7 +19,7 @@ export interface LiveGrid {
   known: boolean;
   up: boolean;
   /** Draws anew after the order was changed. */
-  redraw(): void;
+  redraw: () => void;
 }
 
 /** @param held the reader is in the grid now: nothing may be taken away */

@@ -15,7 +15,7 @@ import { Empty, Link, Loading, Money, Notice, useTitle } from '../ui.tsx';
 
 const WHISPER: LineField = {
   name: 'Whisper to the agent',
-  explains: 'The caller hears none of it; the next answer changes.',
+  explains: 'The caller does not hear it; the agent heeds it.',
   button: 'Whisper',
   done: 'The agent knows. The caller heard nothing.',
   key: 'w',
@@ -25,7 +25,7 @@ const SAY: LineField = {
   name: 'Say to the caller',
   explains: 'The caller hears it, once they have finished.',
   button: 'Say aloud',
-  done: 'The agent says it when the caller has finished.',
+  done: 'The agent will say it.',
   key: 'a',
   class: 'live-heard-card',
 };

@@ -22,7 +22,7 @@ export function LivePage() {
   const agent = query.get('agent') ?? '';
   const box = useRef<HTMLDivElement>(null);
   const pointerIn = useRef(false);
-  const held = (): boolean => pointerIn.current || document.activeElement?.closest('.live-grid tbody') != null;
+  const held = (): boolean => pointerIn.current || document.activeElement?.matches('.live-grid tbody *') === true;
   const { grid, known, up, redraw } = useLiveGrid(sort, held);
   const { facts } = useConnection();
   const [most, setMost] = useState(ROWS_AT_ONCE);

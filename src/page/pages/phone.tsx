@@ -192,11 +192,7 @@ function Handset({ facts, phone }: { facts: PhoneFacts; phone: Phone }) {
         <div class="phone-pad">
           {PAD.map(([digit, letters, label]) => (
             // What is written on a key is part of its name, for those who speak to their computer.
-            <Button
-              key={digit}
-              aria-label={letters === '' ? label : undefined}
-              onClick={() => press(digit)}
-            >
+            <Button key={digit} aria-label={letters === '' ? label : undefined} onClick={() => press(digit)}>
               {digit}
               <small aria-hidden="true">{letters}</small>
             </Button>

@@ -405,7 +405,7 @@ describeInBrowser('the list of calls', () => {
     const gates = { stats: gate(), list: gate() };
     server.before.ask = (name) =>
       name === 'callStats' ? gates.stats.open : name === 'listCalls' ? gates.list.open : done;
-    const page = await enter('/calls');
+    const page = await enter('/calls', width);
     const box = async (selector: string): Promise<unknown> => page.locator(selector).first().boundingBox();
     await page.locator('.calls-ghost').first().waitFor();
     const parts = ['.calls-figures', '.calls-filter', '.calls-bar', 'thead', 'th:nth-child(4)', 'th:last-child'];

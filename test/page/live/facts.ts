@@ -43,7 +43,9 @@ export function liveEntry(entry: number, changes: Partial<LiveEntry> = {}): Live
   const kind = entry % 2 === 0 ? 'agent' : 'caller';
   return {
     ...{ entry, atMs: entry * 2_400, kind, text: `${WORDS[entry % 3] as string} (${entry})` },
-    ...(kind === 'agent' ? { heard: `${WORDS[entry % 3] as string} (${entry})`, unheard: '' } : { heard: null, unheard: null }),
+    ...(kind === 'agent'
+      ? { heard: `${WORDS[entry % 3] as string} (${entry})`, unheard: '' }
+      : { heard: null, unheard: null }),
     tool: null,
     ...changes,
   };

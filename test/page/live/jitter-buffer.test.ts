@@ -52,7 +52,11 @@ const firstMs = (samples: Float32Array): number => samples.findIndex((sample) =>
 /** Silences inside what was heard, in samples each. */
 function gaps(samples: Float32Array): number[] {
   const text = Array.from(samples, (sample) => (sample === 0 ? '0' : '1')).join('');
-  return text.replace(/^0+|0+$/g, '').split(/1+/).filter((zeros) => zeros !== '').map((zeros) => zeros.length);
+  return text
+    .replace(/^0+|0+$/g, '')
+    .split(/1+/)
+    .filter((zeros) => zeros !== '')
+    .map((zeros) => zeros.length);
 }
 
 test('mu-law is decoded as the server decodes it', () => {
@@ -62,7 +66,11 @@ test('mu-law is decoded as the server decodes it', () => {
 describe('the time line', () => {
   test('even frames are heard whole, once, at most 100 ms late', () => {
     const buffer = new JitterBuffer();
-    const { caller } = play(buffer, callerFrames(buffer, 100, LOUD, () => 0), 3_000);
+    const { caller } = play(
+      buffer,
+      callerFrames(buffer, 100, LOUD, () => 0),
+      3_000,
+    );
     expect(heardMs(caller)).toBeCloseTo(2_000, -1);
     expect(gaps(caller)).toEqual([]);
     expect(firstMs(caller)).toBeLessThan(100);
@@ -79,7 +87,11 @@ describe('the time line', () => {
           last = Math.max(last, n * FRAME_MS + ms);
           return last - n * FRAME_MS;
         });
-        const { caller } = play(buffer, callerFrames(buffer, 200, LOUD, (n) => late[n] ?? 0), 5_000);
+        const { caller } = play(
+          buffer,
+          callerFrames(buffer, 200, LOUD, (n) => late[n] ?? 0),
+          5_000,
+        );
         const settled = caller.slice(RATE * 1.5, RATE * 3.8);
         // A frame later than any before it is missed by what it is later; what stays late looks like missing audio, once.
         const worseMs = Math.max(...late) - Math.max(...late.slice(0, 60));
@@ -151,7 +163,12 @@ describe('the time line', () => {
 
   test('at another rate of the browser the pitch and the length are the same', () => {
     const buffer = new JitterBuffer();
-    const { caller } = play(buffer, callerFrames(buffer, 100, LOUD, () => 0), 3_000, 48_000);
+    const { caller } = play(
+      buffer,
+      callerFrames(buffer, 100, LOUD, () => 0),
+      3_000,
+      48_000,
+    );
     expect(caller.filter((sample) => sample !== 0).length / 48).toBeCloseTo(2_000, -2);
   });
 });
@@ -204,7 +221,15 @@ describe('what nobody should send', () => {
       expect(readFrame(bad)).toBeNull();
     expect(readOrder('{"event":"cleared","atMs":12}')).toEqual({ event: 'cleared', atMs: 12 });
     expect(readOrder('{"event":"gone"}')).toEqual({ event: 'gone' });
-    for (const bad of ['', 'null', '[]', '1', '{"event":"cleared"}', '{"event":"cleared","atMs":"1"}', '{"event":"other"}'])
+    for (const bad of [
+      '',
+      'null',
+      '[]',
+      '1',
+      '{"event":"cleared"}',
+      '{"event":"cleared","atMs":"1"}',
+      '{"event":"other"}',
+    ])
       expect(readOrder(bad)).toBeNull();
   });
 });

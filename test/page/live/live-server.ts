@@ -53,6 +53,11 @@ export class Scene {
     return follow(this.#grid, listener, lastId, () => this.snapshot());
   }
 
+  /** Streams of the grid that are open. */
+  get followers(): number {
+    return this.#grid.size;
+  }
+
   followCall(callId: string, listener: Listener, lastId: string | null = null): Followed {
     const call = this.calls.get(callId);
     if (call === undefined) return 'gone';
@@ -100,6 +105,11 @@ export class Scene {
 
   sound(callId: string, side: 'caller' | 'agent', atMs: number, payload: string): void {
     for (const sink of this.sinks.get(callId) ?? []) sink.frame(side, atMs, payload);
+  }
+
+  /** All streams of the grid stay open and bring nothing more, as when a machine on the way has gone. */
+  deafen(): void {
+    this.#grid.close();
   }
 
   /** Everything is forgotten, as by a restart. */

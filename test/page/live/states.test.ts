@@ -32,7 +32,10 @@ test('an answer is quick up to one second, slow up to two', () => {
 });
 
 test('a full server says that it refuses, a draining one that it drains', () => {
-  expect(fact('New calls', { live: 3, maxConcurrentCalls: 3 })).toMatchObject({ value: 'refused: full', light: 'warn' });
+  expect(fact('New calls', { live: 3, maxConcurrentCalls: 3 })).toMatchObject({
+    value: 'refused: full',
+    light: 'warn',
+  });
   expect(fact('New calls', { draining: true })).toMatchObject({ value: 'none: draining', light: 'warn' });
   expect(fact('New calls', {})).toMatchObject({ value: 'taken', light: 'good' });
   expect([95, 96, 120].map((live) => fact('Calls', { live, maxConcurrentCalls: 120 })?.light)).toEqual([
@@ -69,5 +72,7 @@ test('spend is told against its limit, without one, and when nobody knows', () =
 });
 
 test('every fact says what it means', () => {
-  expect(serverFactsInWords(serverFacts({ circuits: [] }), usd).filter(({ meaning }) => meaning.length < 20)).toEqual([]);
+  expect(serverFactsInWords(serverFacts({ circuits: [] }), usd).filter(({ meaning }) => meaning.length < 20)).toEqual(
+    [],
+  );
 });

@@ -92,7 +92,12 @@ describe('what is read out', () => {
     expect(finalLines(waiting, 0, false)).toEqual({ lines: [], upTo: 0 });
     expect(finalLines([caller(1), agent(2, 'words 2', '')], 0, false).upTo).toBe(2);
     const given = [...waiting, caller(3), agent(4, 'words 4', ''), caller(5)];
-    expect(finalLines(given, 0, false).lines).toEqual(['Agent: words 2', 'Caller: words 3', 'Agent: words 4', 'Caller: words 5']);
+    expect(finalLines(given, 0, false).lines).toEqual([
+      'Agent: words 2',
+      'Caller: words 3',
+      'Agent: words 4',
+      'Caller: words 5',
+    ]);
   });
 
   test('nothing twice', () => {

@@ -58,7 +58,7 @@ describeInBrowser('the browser phone', { timeout: 90_000 }, () => {
     await rm(folder, { recursive: true, force: true });
     await rm(microphone, { force: true });
   });
-  const { open, allow } = useBrowser({ microphone });
+  const browser = useBrowser({ microphone });
 
   const started = async (): Promise<Server> => {
     const dataDir = await mkdtemp(join(folder, 'data-'));
@@ -76,8 +76,8 @@ describeInBrowser('the browser phone', { timeout: 90_000 }, () => {
   /** The phone's page, with something changed in it before it loads. */
   const phoneOf = async (server: Server, before = '', scope: 'operator' | 'phone' = 'phone'): Promise<Page> => {
     // Nobody is logged in yet, and the browser says so of the first question.
-    allow(/401/);
-    const page = await open('about:blank', { permissions: ['microphone'] });
+    browser.allow(/401/);
+    const page = await browser.open('about:blank', { permissions: ['microphone'] });
     if (before !== '') await page.addInitScript(before);
     await page.goto(server.origin + server.links.make({ scope, minutes: 5 }).path);
     if (scope === 'operator') await page.getByRole('link', { name: 'Phone', exact: true }).click();
@@ -155,6 +155,7 @@ describeInBrowser('the browser phone', { timeout: 90_000 }, () => {
   test('a connection that breaks ends the call, says so, and the next call works', async () => {
     const server = await started();
     const page = await phoneOf(server);
+    browser.allow(/WebSocket/);
     let cut: () => Promise<void> = async () => {};
     await page.routeWebSocket(/api\/phone\/socket/, (socket) => {
       const behind = socket.connectToServer();
@@ -178,7 +179,7 @@ describeInBrowser('the browser phone', { timeout: 90_000 }, () => {
     const page = await phoneOf(server);
     await call(page).click();
     await page.getByText('Connected').waitFor();
-    allow(/ERR_|50\d|WebSocket/);
+    browser.allow(/ERR_|50\d|WebSocket/);
     await server.close();
     await page.getByText('The server is being stopped').first().waitFor();
     await page.keyboard.press('Enter');
