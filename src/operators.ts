@@ -122,9 +122,10 @@ export function operatorsSide(options: OperatorsOptions): Operators {
       },
     ],
   });
+  const twiml = loadTwiml(twimlUrls(parsePublicUrl(publicUrl)));
   return {
     onlooker: live.onlooker,
-    control: browserControl({ phones, twiml: loadTwiml(twimlUrls(parsePublicUrl(publicUrl))).next }),
+    control: browserControl({ phones, twiml: (next) => twiml.next(next) }),
     links: entrance.links,
     sockets,
     kept: (fact) => live.kept(fact),

@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decode } from '../../src/audio/mulaw.ts';
@@ -21,6 +22,8 @@ const HUMAN = renderTrack(
     { atMs: 60_000, wav: recordedPath('short-yes.wav') },
   ]),
 );
+
+const AGENTS = fileURLToPath(new URL('../fixtures/agents', import.meta.url));
 
 let folder = '';
 let server: Server;
@@ -50,7 +53,7 @@ describeInBrowser('the whole page', { timeout: 120_000 }, () => {
     folder = await mkdtemp(join(tmpdir(), 'trunkline-whole-'));
     await writeFile(microphone, pcmWav(HUMAN));
     server = await startServer({
-      config: { ...readConfig({ HOST: '127.0.0.1', DATA_DIR: join(folder, 'data') }), port: 0 },
+      config: { ...readConfig({ HOST: '127.0.0.1', DATA_DIR: join(folder, 'data'), AGENTS_DIR: AGENTS }), port: 0 },
       log: createLogger({ level: 'warn' }),
       agents: [await sampleAgent()],
       pageDir: await builtPage(),
@@ -115,7 +118,10 @@ describeInBrowser('the whole page', { timeout: 120_000 }, () => {
     await page.getByRole('heading', { level: 1 }).waitFor();
     await page.getByText('The caller hung up').first().waitFor();
     await page.locator('del').first().waitFor();
-    await page.getByText(/billing department/).first().waitFor();
+    await page
+      .getByText(/billing department/)
+      .first()
+      .waitFor();
     await takePictures(page, 'call');
     await accessible(page, 'call');
     for (const [tab, text] of [

@@ -26,7 +26,7 @@ if (CHROMIUM === null && !required)
   );
 
 /** `describe` for what needs a browser: left out where there is none, except in CI, where its absence is a failure. */
-export const describeInBrowser = describe.skipIf(CHROMIUM === null && !required);
+export const describeInBrowser = describe.runIf(CHROMIUM !== null || required);
 
 const FLAGS = [
   '--no-sandbox',
@@ -62,10 +62,10 @@ export interface OpenOptions extends BrowserContextOptions {
 
 export interface BrowserForTests {
   /** A page of its own context, closed behind the test. */
-  open(url: string, options?: OpenOptions): Promise<Page>;
+  open: (url: string, options?: OpenOptions) => Promise<Page>;
   /** Complaints of this test that are meant: an answer of 401 is an error of the console. */
-  allow(...complaints: RegExp[]): void;
-  browser(): Browser;
+  allow: (...complaints: RegExp[]) => void;
+  browser: () => Browser;
 }
 
 /** One browser for the tests of this `describe` or file. */

@@ -4,7 +4,6 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import webhooks from 'twilio/lib/webhooks/webhooks.js';
-import type { CarrierControl } from '../../../src/carrier/carrier.ts';
 import { browserControl } from '../../../src/dashboard/phone/browser-control.ts';
 import { BrowserCall } from '../../../src/dashboard/phone/browser-call.ts';
 import type { PhoneMessage } from '../../../src/dashboard/phone/phone-messages.ts';
