@@ -18,7 +18,7 @@ test('without names all are measured, the floor first', async () => {
 
 test('a name that nobody has is refused with those there are', async () => {
   await expect(chosenSubjects(['relay', 'nobody'], () => {}, neighbours())).rejects.toThrow(
-    '--subjects: there is no nobody; there are relay, trunkline, trunkline-bare, trunkline-without-books, neighbour',
+    '--subjects: there is no nobody; there are relay, trunkline, trunkline-bare, trunkline-without-books, trunkline-watched, neighbour',
   );
   expect(names(await chosenSubjects(['neighbour'], () => {}, neighbours()))).toEqual(['neighbour']);
 });

@@ -26,6 +26,8 @@ if (CHROMIUM === null && !required)
   );
 
 /** `describe` for what needs a browser: left out where there is none, except in CI, where its absence is a failure. */
+// The name and the tests are given where it is used.
+// oxlint-disable-next-line vitest/valid-describe-callback
 export const describeInBrowser = describe.runIf(CHROMIUM !== null || required);
 
 const FLAGS = [
