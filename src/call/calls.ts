@@ -38,7 +38,6 @@ import { carrierKey, NextSteps } from './next-steps.ts';
 import { People } from './people.ts';
 import { objection, type Order } from './orders.ts';
 import type { SpendMeter } from './spending.ts';
-import type { CallState } from './state.ts';
 import type { EndReason, Termination } from './termination.ts';
 
 export interface CallsOptions {
@@ -90,17 +89,6 @@ export interface CallsWatch {
   streamFailed(callId: string, error: string): void;
   /** An order to the carrier beside the media, and what became of it. */
   ordered(callId: string, order: 'redirect' | 'hang_up', outcome: ControlOutcome): void;
-}
-
-/** A live call as an onlooker may see it. */
-export interface CallView {
-  callId: string;
-  /** Who answers now. */
-  agent: string;
-  direction: 'inbound' | 'outbound';
-  phase: CallState['phase'];
-  /** Whom the agent may hand the caller over to. */
-  targets: readonly string[];
 }
 
 /** What became of an operator's order; `why` says what to do about it. */
@@ -401,17 +389,6 @@ export class Calls implements CallIntake {
     this.#byId.get(callId)?.spending?.charged(line);
   }
 
-  /** The live calls of this process, the oldest first. */
-  list(): CallView[] {
-    return [...this.#byId.values()].map(viewOf);
-  }
-
-  /** A live call of this process; null: there is none. */
-  get(callId: string): CallView | null {
-    const live = this.#byId.get(callId);
-    return live === undefined ? null : viewOf(live);
-  }
-
   /** An operator does something to a live call of this process. Never throws. */
   operate(callId: string, order: Order): Operated {
     const call = this.#byId.get(callId)?.call;
@@ -475,12 +452,6 @@ export class Calls implements CallIntake {
   get #isIdle(): boolean {
     return this.live === 0 && this.#following.size === 0;
   }
-}
-
-function viewOf({ call: { callId, state }, agent }: LiveCall): CallView {
-  const name = state.phase === 'ended' ? agent.name : state.agent;
-  const targets = Object.keys(state.policy.errands.targets);
-  return { callId, agent: name, direction: state.direction, phase: state.phase, targets };
 }
 
 /** What the carrier may show with the stream: who is called, what kind of caller, how well attested. No caller's number. */

@@ -87,8 +87,12 @@ export function clientOf(address: string, forwardedFor: string | readonly string
     .split(',')
     .at(-1)
     ?.trim();
-  return networkOf(LOOPBACK.test(address) && appended && appended.length <= 45 ? appended : address);
+  return networkOf(LOOPBACK.test(address) && appended && appended.length <= 53 ? withoutPort(appended) : address);
 }
+
+/** Some proxies append the port too, of which one client has 65,000. */
+const withoutPort = (address: string): string =>
+  /^\[([\da-f:.]+)\](?::\d+)?$/i.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
 
 /** Whoever has one IPv6 address has the 2^64 beside it. */
 function networkOf(address: string): string {

@@ -43,7 +43,13 @@ const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 /** A telephone number is only a number, and means more without a quote before it. */
 const NUMBER = /^[+-]?\d+(?:\.\d+)?$/;
 
-const harmless = (cell: string): string => (FORMULA.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell);
+/** Where a comma is for decimals, spreadsheets take a semicolon for the end of a cell: what follows begins another. */
+const CELL_WITHIN = /;(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
+
+const harmless = (cell: string): string => {
+  const within = cell.replace(CELL_WITHIN, "$&'");
+  return FORMULA.test(within) && !NUMBER.test(within) ? `'${within}` : within;
+};
 
 const quoted = (cell: string): string => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 

@@ -34,12 +34,26 @@ const FORMATS: Readonly<Record<ExportFormat, Format>> = {
   },
 };
 
+/** Has one piece of work wait for all that came before it, whatever became of that. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** For all exports of a process: forty at once shall cost every other thing no more than one, and each gets its page in turn. */
+export function oneAtATime(): InTurn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
+}
+
 /** @throws TrunklineError TRK_BAD_REQUEST where there are too many of them, TRK_STORE */
 export async function exportCalls(
   store: Pick<Store, 'ask'>,
   list: ListOf,
   format: ExportFormat,
   wallMs: number,
+  inTurn: InTurn = oneAtATime(),
 ): Promise<Content> {
   const count = await store.ask('countCalls', list.filter);
   if (count > MOST_ROWS)
@@ -55,17 +69,18 @@ export async function exportCalls(
       'content-type': media,
       'content-disposition': `attachment; filename="trunkline-calls-${day}.${format}"`,
     },
-    body: rowsOf(store, list, FORMATS[format]),
+    body: rowsOf(store, list, FORMATS[format], inTurn),
   };
 }
 
 /** A failure of the database ends the stream with an error, so that half a file is not taken for a whole one. */
-function rowsOf(store: Pick<Store, 'ask'>, { filter, sort, order }: ListOf, format: Format): Readable {
+function rowsOf(store: Pick<Store, 'ask'>, { filter, sort, order }: ListOf, format: Format, inTurn: InTurn): Readable {
   let after: CallPlace | null = null;
   let told = 0;
   let over = false;
   const next = async (): Promise<string | null> => {
-    if (over) return null;
+    // Whoever has gone while others had their turn costs nothing.
+    if (over || stream.destroyed) return null;
     // However fast database and client are, everything else has its turn between two pages.
     await setImmediate();
     const limit = Math.min(PAGE_ROWS, MOST_ROWS - told);
@@ -78,13 +93,14 @@ function rowsOf(store: Pick<Store, 'ask'>, { filter, sort, order }: ListOf, form
     if (last !== undefined) after = { value: sortedValue(last, sort), callId: last.callId };
     return begin + rows + (over ? format.end : '');
   };
-  return new Readable({
+  const stream = new Readable({
     highWaterMark: 1,
     read() {
-      next().then(
+      inTurn(next).then(
         (text) => this.push(text),
         (error: Error) => this.destroy(error),
       );
     },
   });
+  return stream;
 }

@@ -7,6 +7,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Cancel, Clock } from '../clock.ts';
 import type { Who } from './api-route.ts';
 import { type Entrance, isRefusal } from './entrance.ts';
+import type { Session } from './sessions.ts';
 
 /** A socket of the page, below `/api`. */
 export interface SocketRoute {
@@ -68,8 +69,15 @@ export function pageSockets({ entrance, routes, clock, log }: PageSocketsOptions
   let closing = false;
   let cancelPing: Cancel = () => {};
   const forget = entrance.onLogOut((id) => {
-    for (const [socket, { sessionId }] of sockets) if (sessionId === id) socket.close(LOGGED_OUT, 'logged out');
+    for (const [socket, { sessionId }] of sockets) if (sessionId === id) dismiss(socket, 'logged out');
   });
+
+  /** Until its other side answers, a socket still says what comes: that is not waited for. */
+  function dismiss(socket: WebSocket, why: string): void {
+    socket.close(LOGGED_OUT, why);
+    const cancel = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => socket.terminate());
+    socket.once('close', cancel);
+  }
 
   function ping(): void {
     for (const [socket, open] of sockets) {
@@ -84,9 +92,14 @@ export function pageSockets({ entrance, routes, clock, log }: PageSocketsOptions
     if (sockets.size > 0) cancelPing = clock.at(clock.nowMs() + PING_EVERY_MS, ping);
   }
 
-  function adopt(socket: WebSocket, sessionId: string | null): void {
-    const open = { sessionId, answered: true };
+  function adopt(socket: WebSocket, session: Session | null): void {
+    const open = { sessionId: session?.id ?? null, answered: true };
     sockets.set(socket, open);
+    if (session !== null) {
+      const leftMs = Math.max(0, session.expiresWallMs - clock.wallMs());
+      const cancel = clock.at(clock.nowMs() + leftMs, () => dismiss(socket, 'the session is over'));
+      socket.once('close', cancel);
+    }
     if (sockets.size === 1) armPing();
     socket.on('pong', () => (open.answered = true));
     // `ws` closes by itself after an error; without a listener it would end the process.
@@ -120,7 +133,7 @@ export function pageSockets({ entrance, routes, clock, log }: PageSocketsOptions
       else if (closing || !hasRoom(sockets, session?.id ?? null)) refuse(socket, 503, { 'retry-after': '5' });
       else
         upgrades.handleUpgrade(request, socket, head, (opened) => {
-          adopt(opened, session?.id ?? null);
+          adopt(opened, session);
           try {
             found.route.open(opened, request, who, found.params);
           } catch (err) {
@@ -139,11 +152,15 @@ export function pageSockets({ entrance, routes, clock, log }: PageSocketsOptions
       const open = [...sockets.keys()];
       const gone = Promise.all(open.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
       for (const socket of open) socket.close(GOING_AWAY, 'shutting down');
+      const late = Promise.withResolvers<void>();
       const cancel = clock.at(clock.nowMs() + CLOSE_WITHIN_MS, () => {
         for (const socket of open) socket.terminate();
+        // One whose reader has failed never tells its end: the process must end all the same.
+        late.resolve();
       });
-      await gone;
+      await Promise.race([gone, late.promise]);
       cancel();
+      cancelPing();
     },
   };
 }

@@ -3,7 +3,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { Kysely, PostgresDialect, type SqliteDatabase, SqliteDialect } from 'kysely';
+import { Kysely, PostgresDialect, SqliteAdapter, type SqliteDatabase, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { TrunklineError } from '../errors.ts';
@@ -21,6 +21,8 @@ const MAX_CONNECTIONS = 4;
 const CONNECT_WITHIN_MS = 5_000;
 /** A server that took a question and went away must not keep the thread for good. */
 const QUERY_WITHIN_MS = 30_000;
+/** One step of a change of the tables, or the wait for another process that makes it: an index over all turns takes minutes. */
+const CHANGE_WITHIN_MS = 60 * 60_000;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -30,17 +32,21 @@ pg.types.setTypeParser(pg.types.builtins.NUMERIC, Number);
 
 /**
  * Opens and brings the tables up to date.
+ * @param queryWithinMs how long PostgreSQL may take for one question
  * @throws TrunklineError TRK_DATABASE_NEWER when a later version of Trunkline has changed the tables, TRK_DATABASE when it
  * cannot be opened or reached
  */
-export async function openDatabase(place: Place): Promise<Database> {
+export async function openDatabase(place: Place, queryWithinMs = QUERY_WITHIN_MS): Promise<Database> {
   try {
-    return place.engine === 'sqlite' ? await openSqlite(place.path) : await openPostgres(place.url);
+    return place.engine === 'sqlite' ? await openSqlite(place.path) : await openPostgres(place.url, queryWithinMs);
   } catch (cause) {
     if (cause instanceof TrunklineError) throw cause;
     throw new TrunklineError('TRK_DATABASE', `${shownPlace(place)} cannot be used: ${faultOf(cause).why}`, { cause });
   }
 }
+
+/** Whether SQLite is asked, and not PostgreSQL. */
+export const isSqlite = (db: Database): boolean => db.getExecutor().adapter instanceof SqliteAdapter;
 
 /** Opens SQLite's file beside the thread that writes, which has brought its tables up to date. */
 export function openForReading(path: string): Database {
@@ -74,30 +80,43 @@ function makePrivate(path: string): void {
   closeSync(openSync(path, 'a', OWNER_ONLY));
 }
 
-async function openPostgres(url: string): Promise<Database> {
+async function openPostgres(url: string, queryWithinMs: number): Promise<Database> {
   if (urlOf(url) === null)
     throw new TrunklineError(
       'TRK_DATABASE',
       'DATABASE_URL: expected postgres://user:password@host:port/database (the value is not shown, it may hold a password)',
     );
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'trunkline',
-    max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_WITHIN_MS,
-    query_timeout: QUERY_WITHIN_MS,
-    keepAlive: true,
-  });
-  // A connection that breaks while nobody uses it: the next question gets another. Unheard, it would end the thread.
-  pool.on('error', () => {});
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const db = connected(url, queryWithinMs);
   try {
-    if (!(await isCurrent(db, 'postgres'))) await migrate(db, 'postgres');
+    if (!(await isCurrent(db, 'postgres'))) await migratePatiently(url);
     return db;
   } catch (error) {
     await db.destroy();
     throw error;
   }
+}
+
+async function migratePatiently(url: string): Promise<void> {
+  const db = connected(url, CHANGE_WITHIN_MS);
+  try {
+    await migrate(db, 'postgres');
+  } finally {
+    await db.destroy();
+  }
+}
+
+function connected(url: string, queryWithinMs: number): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'trunkline',
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    query_timeout: queryWithinMs,
+    keepAlive: true,
+  });
+  // A connection that breaks while nobody uses it: the next question gets another. Unheard, it would end the thread.
+  pool.on('error', () => {});
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 
 /** Whether the tables are as this version wants them. */

@@ -402,16 +402,11 @@ test('an agent that would forward to the number it was called under does not, be
 
 // --- operators
 
-test('an operator sees the live calls, and acts on one; what cannot be is refused in words, and nothing throws', async () => {
+test('an operator acts on a live call; what cannot be is refused in words, and nothing throws', async () => {
   const { calls } = desk();
   const admission = await calls.admit(incoming('CA1'));
   if (admission.outcome !== 'accepted') throw new Error('not let in');
   const { callId } = admission;
-  expect(calls.list()).toEqual([
-    { callId, agent: 'clinic', direction: 'inbound', phase: 'awaiting_media', targets: [] },
-  ]);
-  expect(calls.get(callId)).toEqual(calls.list()[0]);
-  expect(calls.get('nobody')).toBeNull();
   expect(calls.operate('nobody', { type: 'operator.said', text: 'x' })).toEqual({ outcome: 'gone' });
   expect(calls.operate(callId, { type: 'operator.said', text: 'x' })).toMatchObject({ outcome: 'refused' });
   expect(calls.operate(callId, { type: 'operator.transfers', target: 'desk' })).toMatchObject({ outcome: 'refused' });

@@ -72,6 +72,9 @@ test('a proxy on this machine speaks for its clients, nobody else does, and only
     expect(clientOf(proxy, '203.0.113.9')).toBe('203.0.113.9');
     expect(clientOf(proxy, '198.51.100.1, 203.0.113.9')).toBe('203.0.113.9');
     expect(clientOf(proxy, ['198.51.100.1', '2001:db8:1:2::7'])).toBe(clientOf('2001:db8:1:2::8', undefined));
+    // Some append the port too: another one for each connection.
+    expect(clientOf(proxy, '203.0.113.9:50123')).toBe('203.0.113.9');
+    expect(clientOf(proxy, '[2001:db8:1:2::7]:50123')).toBe(clientOf('2001:db8:1:2::8', undefined));
     expect(clientOf(proxy, undefined)).toBe(clientOf(proxy, ''));
     expect(clientOf(proxy, 'x'.repeat(5_000))).toBe(clientOf(proxy, ''));
   }

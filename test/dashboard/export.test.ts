@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { exportCalls, MOST_ROWS } from '../../src/dashboard/export.ts';
+import { exportCalls, oneAtATime, MOST_ROWS } from '../../src/dashboard/export.ts';
 import { csvRow } from '../../src/dashboard/export-csv.ts';
 import { callRoutes } from '../../src/dashboard/routes/calls.ts';
 import { TrunklineError } from '../../src/errors.ts';
@@ -118,6 +118,8 @@ test.each([
   ['\r=1', '"\'\r=1"'],
   ['\n=1', '"\'\n=1"'],
   ['\uff1d1', "'\uff1d1"],
+  // Where the comma is for decimals, a semicolon ends the cell.
+  ['sip:a;=1+1;x=1; -2@b', "sip:a;'=1+1;x=1;' -2@b"],
   ['=HYPERLINK("http://x","y")', '"\'=HYPERLINK(""http://x"",""y"")"'],
   ['a "b", c', '"a ""b"", c"'],
   ['+15551234567', '+15551234567'],
@@ -164,6 +166,41 @@ test('a client that does not read costs one page; one that has gone costs no mor
   stream.destroy();
   for (let i = 0; i < 50; i++) await new Promise((resolve) => void setImmediate(resolve));
   expect(pages - whileUnread).toBeLessThanOrEqual(1);
+});
+
+test('forty exports at once ask for one page at a time, each in its turn; one that has gone or failed holds up none', async () => {
+  const inTurn = oneAtATime();
+  const order: number[] = [];
+  let [asking, most] = [0, 0];
+  const begun = Array.from({ length: 40 }, async (_, n) => {
+    const { ask } = endless(450, () => {
+      if (n === 7 && order.includes(7)) throw new TrunklineError('TRK_STORE', 'away');
+      order.push(n);
+    });
+    const slowly = async (name: string, question: unknown): Promise<unknown> => {
+      if (name === 'countCalls') return 450;
+      most = Math.max(most, ++asking);
+      await new Promise((resolve) => void setImmediate(resolve));
+      asking -= 1;
+      return ask(name as 'listCalls', question as never);
+    };
+    const { body } = await exportCalls({ ask: slowly as Store['ask'] }, LIST, 'csv', 0, inTurn);
+    return body as Readable;
+  });
+  const streams = await Promise.all(begun);
+  const ended = await Promise.allSettled(
+    streams.map(async (stream, n) => {
+      if (n === 3) return stream.destroy();
+      let rows = -1;
+      for await (const piece of stream) rows += String(piece).split('\r\n').length - 1;
+      return expect(rows).toBe(450);
+    }),
+  );
+  expect(ended.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+  expect(most).toBe(1);
+  // Nobody has a third page before all have had the second.
+  expect(order.length).toBe(1 + 3 * 38);
+  expect(order.slice(0, 39).toSorted((a, b) => a - b)).toEqual([...Array(40).keys()].filter((n) => n !== 3));
 });
 
 test('more calls than a file holds are refused with what to do, not cut off', async () => {

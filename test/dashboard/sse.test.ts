@@ -73,6 +73,18 @@ test('whoever does not read is dropped, and the memory that it took with it', as
   expect(stream.readableLength).toBeLessThanOrEqual(MOST_UNREAD_CHARS + 20_000);
 });
 
+test('a first event longer than what may lie unread is told; behind it the bound holds', async () => {
+  const snapshot = { id: 'n.1', event: 'snapshot', data: { words: '\u5b57'.repeat(400_000) } };
+  const { stream, tell } = following([snapshot]);
+  expect(stream.destroyed).toBe(false);
+  expect(Buffer.byteLength(readable(stream))).toBeGreaterThan(MOST_UNREAD_CHARS);
+  tell(snapshot);
+  expect(stream.destroyed).toBe(false);
+  tell({ id: 'n.2', event: 'changed', data: {} });
+  expect(stream.destroyed).toBe(true);
+  await closed(stream);
+});
+
 test('a reader who reads is never dropped', async () => {
   const { stream, tell } = following();
   let chars = 0;

@@ -236,6 +236,33 @@ test('it ends when its session is logged out, that of another does not', async (
   expect(theirs.readyState).toBe(WebSocket.OPEN);
 });
 
+test.for(['logged out', 'the session is over'])(
+  '%s: what it still says is heard for no more than a second',
+  async (why) => {
+    const { cookie, seal } = begin('phone');
+    const client = await openOrFail(PHONE, { cookie, origin: ours() });
+    const mine = opened[0]?.socket as WebSocket;
+    const theirs = once(mine, 'close');
+    // It does not answer: whatever comes lies unread.
+    client.pause();
+    if (why === 'logged out') {
+      const admitted = entrance.admit({ headers: { cookie: seal }, address: '' }, { changes: false });
+      if (isRefusal(admitted) || admitted.session === null) throw new Error('not logged in');
+      entrance.logOut(admitted.session);
+    } else {
+      for (let s = 0; s < 9 * 60; s += 20) {
+        mine.emit('pong', Buffer.alloc(0));
+        expect(mine.readyState).toBe(WebSocket.OPEN);
+        clock.advance(20_000);
+      }
+    }
+    expect(mine.readyState).toBe(WebSocket.CLOSING);
+    clock.advance(1_000);
+    await theirs;
+    expect([sockets.size, clock.pending]).toEqual([0, 0]);
+  },
+);
+
 test('one whose other side does not answer pings is ended, one that does stays, and no timer stays behind', async () => {
   const dead = new WebSocket(`ws://${host}${LISTEN}`, { headers: BEARER, autoPong: false });
   clients.push(dead);
@@ -275,4 +302,17 @@ test('closing closes all, also those that do not answer, and lets nobody in any 
   await rudeClosed;
   await closed;
   expect([sockets.size, clock.pending]).toEqual([0, 0]);
+});
+
+test('closing does not wait for a socket that never tells its end', async () => {
+  await openOrFail(LISTEN, BEARER);
+  const stuck = opened[0]?.socket as WebSocket;
+  // As one is of which a message has thrown: its reader stands still, and `close` never comes.
+  stuck.emit = () => false;
+  const closed = sockets.close();
+  clock.advance(1_000);
+  await closed;
+  expect(clock.pending).toBe(0);
+  Reflect.deleteProperty(stuck, 'emit');
+  stuck.emit('close');
 });

@@ -1,6 +1,6 @@
 // A database of the first version is opened by this one: nothing that was kept is lost, and what is new is reckoned from it.
 import { DatabaseSync } from 'node:sqlite';
-import { type Kysely, PostgresDialect, SqliteDialect } from 'kysely';
+import { Kysely, PostgresDialect, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -11,8 +11,8 @@ import { ANY_CALL } from '../../src/store/queries/call-filter.ts';
 import { countCalls, listCalls } from '../../src/store/queries/calls-list.ts';
 import { readCall } from '../../src/store/queries/calls.ts';
 import type { Tables } from '../../src/store/schema.ts';
-import { Kysely as Kyselys } from 'kysely';
 import { seed } from '../costs/seed.ts';
+import { hasPostgres } from '../support/postgres.ts';
 import { ENGINES, useEngines } from './engines.ts';
 
 const engines = useEngines();
@@ -55,8 +55,8 @@ async function leaveFirst(place: Place): Promise<void> {
 
 function raw(place: Place): Kysely<Tables> {
   if (place.engine === 'postgres')
-    return new Kyselys({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: place.url }) }) });
-  return new Kyselys({ dialect: new SqliteDialect({ database: asKyselyWants(new DatabaseSync(place.path)) }) });
+    return new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: place.url }) }) });
+  return new Kysely({ dialect: new SqliteDialect({ database: asKyselyWants(new DatabaseSync(place.path)) }) });
 }
 
 describe.each(ENGINES)('%s', (engine) => {
@@ -105,4 +105,45 @@ describe.each(ENGINES)('%s', (engine) => {
     const again = await openDatabase(place);
     await again.destroy();
   });
+});
+
+test.runIf(hasPostgres)('PostgreSQL may take longer for a change of the tables than for a question', async () => {
+  const place = await engines.place('postgres');
+  if (place.engine !== 'postgres') return;
+  await leaveFirst(place);
+  const others = new pg.Pool({ connectionString: place.url });
+  const holding = await others.connect();
+  try {
+    await holding.query('begin');
+    await holding.query('lock table calls in share mode');
+    const opening = openDatabase(place, 300);
+    opening.catch(() => {});
+    // It waits for the table, and has waited for longer than a question may take.
+    const waits = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+      and now() - query_start > interval '600 ms'`;
+    await expect.poll(async () => (await others.query(waits)).rowCount, { timeout: 10_000 }).toBe(1);
+    await holding.query('rollback');
+    const db = await opening;
+    expect(await countCalls(db, ANY_CALL)).toBe(700);
+    await db.destroy();
+  } finally {
+    holding.release();
+    await others.end();
+  }
+});
+
+test('SQLite: a change that breaks off at its end leaves everything as it was, and is made by the next who opens it', async () => {
+  const place = await engines.place('sqlite');
+  if (place.engine !== 'sqlite') return;
+  await leaveFirst(place);
+  const other = new DatabaseSync(place.path);
+  const names = () => other.prepare('select name from sqlite_master order by name').all();
+  // The last table that it makes is there already.
+  other.exec('create table agent_files (x integer)');
+  const before = names();
+  await expect(openDatabase(place)).rejects.toMatchObject({ code: 'TRK_DATABASE' });
+  expect(names()).toEqual(before);
+  other.exec('drop table agent_files');
+  other.close();
+  expect(await countCalls(await engines.open(place), ANY_CALL)).toBe(700);
 });

@@ -12,16 +12,10 @@ import {
   type StreamStatus,
   type VoicemailMessage,
 } from '../carrier.ts';
-import type { Form } from './signature.ts';
+import { type Form, OWN_PHONE_FIELD } from './signature.ts';
 
 /** The name under which this adapter's calls are known to the intake. */
 const CARRIER = 'twilio';
-/**
- * What the page's own phone says of its calls. The signature covers it, and Twilio never sends it: SIP headers come with a
- * prefix.
- */
-export const OWN_PHONE_FIELD = 'TrunklinePhone';
-
 /** Whose call a webhook is about: Twilio's, or one of our own page, which speaks as Twilio does. */
 export const carrierOf = (form: Form): string => (field(form, OWN_PHONE_FIELD) === '' ? CARRIER : BROWSER);
 

@@ -135,6 +135,7 @@ function refusalOf(request: FastifyRequest, { signature, accountSid }: WebhookOp
   if (given === undefined) return { status: 403, reason: 'signature_missing' };
   if (!signature.webhook(request.originalUrl, form, given)) return { status: 403, reason: 'signature_wrong' };
   if (accountSid !== null && form.AccountSid !== accountSid) return { status: 403, reason: 'account' };
+  if (!signature.ownPhone(form)) return { status: 403, reason: 'own_phone' };
   return null;
 }
 

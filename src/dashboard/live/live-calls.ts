@@ -2,7 +2,6 @@
 // News are gathered and told a few times a second by one timer, which runs only while somebody follows.
 import type { CallFacts, Onlooker, OnlookerFactory } from '../../call/feed.ts';
 import type { Cancel, Clock } from '../../clock.ts';
-import type { LedgerLine } from '../../ledger/line.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import type { LiveCall, LiveEntry, LiveSnapshot, ServerFacts } from '../schemas/live.ts';
 import { Channel, type Listener } from './channel.ts';
@@ -72,14 +71,9 @@ export class LiveCalls {
     return watched === undefined ? null : { call: watched.fold.call, entries: watched.fold.entries };
   }
 
-  /** A line was added to the bill of a call, or is now another. */
-  charged(callId: string, line: LedgerLine): void {
-    this.#calls.get(callId)?.fold.charged(line);
-  }
-
   /** A fact that the record of a call keeps: what it costs, how long its answers took. */
   kept(fact: StoreEvent): void {
-    if (fact.type === 'line.charged') return this.charged(fact.callId, fact.line);
+    if (fact.type === 'line.charged') return this.#calls.get(fact.callId)?.fold.charged(fact.line);
     if (fact.type !== 'turn.kept' || fact.said.who !== 'caller' || fact.said.latency === null) return;
     const { voiceToVoiceMs, answerMs } = fact.said.latency;
     this.#calls.get(fact.callId)?.fold.answered(voiceToVoiceMs ?? answerMs);

@@ -225,6 +225,7 @@ export class LiveFold {
         this.#entries.add('hand_off', atMs, effect.to);
         return;
       case 'note.guarded':
+        this.#stoppedByRule(event);
         this.#entries.add('trouble', atMs, `Stopped by the guardrail ${effect.guardrail}`);
         return;
       case 'note.resumed':
@@ -272,6 +273,14 @@ export class LiveFold {
     if (text === '') return;
     this.#entries.add('agent', atMs, text, `utterance ${utterance}`);
     this.#said('agent', text);
+  }
+
+  /** Until it is known how much of it was heard, nothing counts as heard: it was stopped so that nobody hears it. */
+  #stoppedByRule(event: Told): void {
+    const line = event.type === 'utterance.text' ? this.#entries.find(`utterance ${event.utterance}`) : undefined;
+    if (line === undefined || line.heardShare !== null) return;
+    line.heardShare = 0;
+    this.#entries.touch(line);
   }
 
   #settled({ utterance, outcome, heardMs, receivedMs }: EffectOf<'note.settled'>): void {

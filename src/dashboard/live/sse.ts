@@ -22,7 +22,7 @@ export interface EventStreamOptions {
 const COMMENT_EVERY_MS = 15_000;
 /** A browser comes back after so long. */
 const RETRY_MS = 1_000;
-/** A snapshot of hundreds of calls, twice. */
+/** Bytes that lie unread, and no event more is told. One event may be longer: whoever has just come must get their snapshot. */
 export const MOST_UNREAD_CHARS = 1024 * 1024;
 
 /** Ends its subscription when it is destroyed, by whomever. */
@@ -43,8 +43,8 @@ export function eventStream({ subscribe, isLast, clock = realClock }: EventStrea
   });
   const write = (text: string): void => {
     if (over) return;
-    stream.push(text);
     if (stream.readableLength > MOST_UNREAD_CHARS) stream.destroy();
+    else stream.push(text);
   };
   const comment = (): void => {
     write(':\n\n');

@@ -1,14 +1,14 @@
 // One call of a browser phone. It is the carrier of its caller: asks the voice webhook with a signature, follows the TwiML that
 // it gets, joins the browser to the media socket, and tells the end. What holds the signing token is here; the browser only
 // ever sees the media-stream protocol. Owns its requests, its stream and its timers, and lets go of all when it is over.
-import { OWN_PHONE_FIELD } from '../../carrier/twilio/incoming.ts';
+import { OWN_PHONE_FIELD } from '../../carrier/twilio/signature.ts';
 import type { Clock } from '../../clock.ts';
 import { callbackTimestamp, completedParams, newSid, streamParams } from '../../phone/call-params.ts';
 import type { Origin } from '../../phone/signed-request.ts';
+import type { TwimlElement } from '../../phone/twiml-reader.ts';
 import type { LiveEntry } from '../schemas/live.ts';
 import { BrowserStream } from './browser-stream.ts';
 import type { CannotDo, PhoneEnd, PhoneMessage } from './phone-messages.ts';
-import { readTwiml, type TwimlElement } from './twiml-reader.ts';
 
 /**
  * Tells of a live call's transcript: first what there is, then what is new or has changed, at last that the call is gone. Gives
@@ -28,6 +28,8 @@ export interface BrowserCallOptions {
   from: string;
   to: string;
   captions: Captions;
+  /** That a call is ours and no carrier's, by its id. */
+  proofOf: (callSid: string) => string;
   /** Whether the caller may know numbers, tools and what operators do: one with a link is only a caller. */
   isOperator: boolean;
   tell: (message: PhoneMessage) => void;
@@ -160,16 +162,16 @@ export class BrowserCall {
         if (this.#ordered === null && !this.isOver) throw error;
         return null;
       });
-      document = this.#takeOrder(document.url) ?? next;
+      document = (await this.#takeOrder(document.url)) ?? next;
     }
   }
 
-  #takeOrder(url: string): TwimlDocument | null {
+  async #takeOrder(url: string): Promise<TwimlDocument | null> {
     const document = this.#ordered;
     if (document === null) return null;
     this.#ordered = null;
     this.#takeOver = new AbortController();
-    return { verbs: readTwiml(document), url };
+    return { verbs: await readVerbs(document, 'text/xml'), url };
   }
 
   async #carryOutAll({ verbs, url }: TwimlDocument, first: boolean): Promise<TwimlDocument | null> {
@@ -358,7 +360,7 @@ export class BrowserCall {
     const reply = await origin.ask(url, { ...this.#params(), ...params }, { signal });
     cancel();
     if (reply.status !== 200) throw new Error(`${url.pathname} answered ${reply.status}`);
-    return { verbs: readTwiml(reply.body), url: url.href };
+    return { verbs: await readVerbs(reply.body, reply.contentType), url: url.href };
   }
 
   /** The status callback of the end; the answer changes nothing. */
@@ -412,7 +414,7 @@ export class BrowserCall {
     return {
       AccountSid: accountSid,
       ApiVersion: '2010-04-01',
-      [OWN_PHONE_FIELD]: 'browser',
+      [OWN_PHONE_FIELD]: this.#options.proofOf(this.callSid),
       CallSid: this.callSid,
       CallStatus: this.#status,
       Called: to,
@@ -424,11 +426,21 @@ export class BrowserCall {
   }
 }
 
+/** The reader comes with the first call: it takes a moment to load, and most servers never see one. */
+async function readVerbs(document: string, contentType: string): Promise<TwimlElement[]> {
+  const { readTwiml } = await import('../../phone/twiml-reader.ts');
+  return readTwiml(document, contentType);
+}
+
 const secondsOf = (given: string | undefined, standard: number): number =>
   given !== undefined && /^\d{1,6}$/.test(given) ? Number(given) : standard;
 
-/** What a caller may see: what they hear and say, and that something is done; not what tools are told, nor whispers. */
+/**
+ * What a caller may see: what they hear and say, and that something is done; not what tools are told, nor whispers, nor words
+ * that a rule of the agent stopped before they were heard.
+ */
 function forCaller(entry: LiveEntry): LiveEntry[] {
+  if (entry.heard !== null) return [{ ...entry, text: entry.heard, unheard: null, tool: null }];
   if (entry.kind === 'operator' || entry.kind === 'trouble') return [];
   if (entry.kind === 'tool' || entry.kind === 'transfer' || entry.kind === 'hand_off')
     return [{ ...entry, text: '', tool: null }];

@@ -2,6 +2,7 @@
 // it, so that orders about it (see browser-control.ts) find it. One socket is one call.
 import type { WebSocket } from 'ws';
 import type { Cancel, Clock } from '../../clock.ts';
+import { ownPhoneProof } from '../../carrier/twilio/signature.ts';
 import { newSid } from '../../phone/call-params.ts';
 import { Origin } from '../../phone/signed-request.ts';
 import type { Who } from '../api-route.ts';
@@ -34,8 +35,11 @@ const DIAL_WITHIN_MS = 15_000;
 /** A browser sends 50 frames a second; a tab that was held up sends what it has at once. As the media socket allows. */
 const FRAMES_PER_SECOND = 400;
 const FRAME_BURST = 2_000;
-/** As the media socket allows. */
-const MAX_FRAME_BYTES = 64 * 1024;
+/** A frame of 20 ms has some 400 bytes, `start` some 1,500. */
+const MAX_FRAME_BYTES = 8 * 1024;
+/** Bytes cost more than frames: what is sent is parsed here and at the media socket, on the thread of every call's sound. */
+const BYTES_PER_SECOND = 80 * 1024;
+const BYTE_BURST = 1024 * 1024;
 /** Frames that say nothing and are ignored before the socket is given up. */
 const MAX_GARBAGE = 100;
 /** Half a minute of audio that the browser has not read. */
@@ -46,6 +50,7 @@ const SILENT_MS = 12_000;
 /** Orders about calls that are over are answered without asking the carrier. */
 const MAX_PAST = 1_000;
 const POLICY = 1008;
+const INTERNAL = 1011;
 const TRY_LATER = 1013;
 const GOING_AWAY = 1001;
 
@@ -85,6 +90,7 @@ export class BrowserPhones {
       socket,
       clock: this.#options.clock,
       dial: (to, name, say) => this.#dial(who, to, name, say),
+      fault: (err) => this.#options.log.warn({ err }, 'a browser phone sent what made a fault'),
     });
     socket.on('close', () => {
       this.#sockets.delete(socket);
@@ -113,6 +119,7 @@ export class BrowserPhones {
     const call = new BrowserCall({
       ...{ clock, captions, to: addressOf(to), from: `client:${callerName(who, name)}` },
       origin: this.#origin,
+      proofOf: (callSid) => ownPhoneProof(this.#options.authToken, callSid),
       accountSid: this.#accountSid,
       isOperator: who.scope === 'operator',
       ...say,
@@ -140,6 +147,7 @@ interface SocketLineOptions {
   clock: Clock;
   /** Places the call of this socket; null: it was told why there is none. */
   dial: (to: string, name: string | undefined, say: Saying) => BrowserCall | null;
+  fault: (error: unknown) => void;
 }
 
 /** One socket: bounds what comes and what waits, and finds out when the other side is gone. Owns two timers. */
@@ -148,8 +156,11 @@ class SocketLine {
   #call: BrowserCall | null = null;
   #dialled = false;
   #tokens = FRAME_BURST;
+  #bytes = BYTE_BURST;
   #heardAtMs: number;
   #garbage = 0;
+  /** What still comes until the socket is closed is not looked at. */
+  #broken = false;
   #cancelDial: Cancel;
   #cancelLook: Cancel = () => {};
 
@@ -158,9 +169,9 @@ class SocketLine {
     this.#options = options;
     this.#heardAtMs = clock.nowMs();
     this.#cancelDial = clock.at(this.#heardAtMs + DIAL_WITHIN_MS, () => socket.close(POLICY, 'nothing was dialled'));
-    socket.on('message', (data, isBinary) => this.#take(data as Buffer, isBinary));
-    socket.on('ping', () => this.#withinRate());
-    socket.on('pong', () => this.#withinRate());
+    socket.on('message', (data, isBinary) => this.#guarded(data as Buffer, isBinary));
+    socket.on('ping', () => this.#withinRate(0));
+    socket.on('pong', () => this.#withinRate(0));
     this.#look();
   }
 
@@ -171,8 +182,18 @@ class SocketLine {
     this.#call?.hangUp('hung_up');
   }
 
+  /** What one browser sends must not end the process with everybody else's calls. */
+  #guarded(data: Buffer, isBinary: boolean): void {
+    try {
+      this.#take(data, isBinary);
+    } catch (err) {
+      this.#options.fault(err);
+      this.#refuse('a fault of Trunkline', INTERNAL);
+    }
+  }
+
   #take(data: Buffer, isBinary: boolean): void {
-    if (!this.#withinRate()) return;
+    if (!this.#withinRate(data.length)) return;
     if (data.length > MAX_FRAME_BYTES) return this.#refuse('a frame is too large');
     const text = isBinary ? '' : data.toString();
     const frame = readPhoneFrame(text);
@@ -211,20 +232,23 @@ class SocketLine {
     socket.send(data, { binary: false });
   }
 
-  /** A token bucket over everything that comes. False when this one broke it, which ends the socket. */
-  #withinRate(): boolean {
+  /** Token buckets over everything that comes. False when this one broke one of them, which ends the socket. */
+  #withinRate(bytes: number): boolean {
+    if (this.#broken) return false;
     const nowMs = this.#options.clock.nowMs();
-    const refill = ((nowMs - this.#heardAtMs) * FRAMES_PER_SECOND) / 1000;
-    this.#tokens = Math.min(FRAME_BURST, this.#tokens + refill) - 1;
+    const seconds = (nowMs - this.#heardAtMs) / 1000;
+    this.#tokens = Math.min(FRAME_BURST, this.#tokens + seconds * FRAMES_PER_SECOND) - 1;
+    this.#bytes = Math.min(BYTE_BURST, this.#bytes + seconds * BYTES_PER_SECOND) - bytes;
     this.#heardAtMs = nowMs;
-    if (this.#tokens >= 0) return true;
-    if (this.#tokens >= -1) this.#refuse('too many frames');
+    if (this.#tokens >= 0 && this.#bytes >= 0) return true;
+    this.#refuse(this.#tokens < 0 ? 'too many frames' : 'too many bytes');
     return false;
   }
 
-  #refuse(why: string): void {
+  #refuse(why: string, code = POLICY): void {
+    this.#broken = true;
     this.#call?.hangUp('protocol');
-    this.#options.socket.close(POLICY, why);
+    this.#options.socket.close(code, why);
   }
 
   /** A network that fails without a word leaves a socket open: it is found by what does not come. */

@@ -46,14 +46,17 @@ export type PhoneMessage =
   | { event: 'caption'; entries: LiveEntry[] }
   | { event: 'ended'; by: 'caller' | 'server'; why: PhoneEnd };
 
+/** Half a letter can be in no address, and nobody could be told of it. */
+const isText = (given: string): boolean => given.isWellFormed() && !/\p{Cc}/u.test(given);
+
 /** What of ours the browser may send. `dial` is the first and comes once. */
 export const fromPhone = z.discriminatedUnion('event', [
   z.strictObject({
     event: z.literal('dial'),
     /** A number, or a word that an agent answers. */
-    to: z.string().min(1).max(100),
+    to: z.string().min(1).max(100).refine(isText),
     /** Under which name to call; a phone session always has its own. */
-    name: z.string().max(60).optional(),
+    name: z.string().max(60).refine(isText).optional(),
   }),
   z.strictObject({ event: z.literal('said') }),
   z.strictObject({ event: z.literal('hang_up') }),

@@ -9,7 +9,7 @@ import type { Store } from '../../store/store.ts';
 import type { ApiRequest, ApiRoute } from '../api-route.ts';
 import { type ListOf, readCursor, writeCursor } from '../call-cursor.ts';
 import { filterOf } from '../call-filter.ts';
-import { type ExportFormat, exportCalls } from '../export.ts';
+import { type ExportFormat, exportCalls, type InTurn, oneAtATime } from '../export.ts';
 import { inPieces } from '../in-pieces.ts';
 import { agentFile } from '../schemas/timeline.ts';
 import { bill, call, type CallAnswer, callParams } from '../schemas/call.ts';
@@ -31,6 +31,7 @@ type CallStore = Pick<Store, 'ask' | 'append'>;
 
 /** @param clock tells when an export was made */
 export function callRoutes(store: CallStore, clock: Pick<Clock, 'wallMs'> = realClock): ApiRoute[] {
+  const inTurn = oneAtATime();
   return [
     {
       method: 'GET',
@@ -55,8 +56,8 @@ export function callRoutes(store: CallStore, clock: Pick<Clock, 'wallMs'> = real
       reply: callFacets,
       answer: () => store.ask('callFacets', null),
     },
-    exported(store, clock, 'csv', 'text/csv'),
-    exported(store, clock, 'json', 'application/json'),
+    exported({ store, clock, inTurn }, 'csv', 'text/csv'),
+    exported({ store, clock, inTurn }, 'json', 'application/json'),
     {
       method: 'GET',
       path: '/calls/:id',
@@ -104,7 +105,13 @@ async function page(store: CallStore, query: z.infer<typeof callListQuery>): Pro
   return { calls, next, count };
 }
 
-function exported(store: CallStore, clock: Pick<Clock, 'wallMs'>, format: ExportFormat, media: string): ApiRoute {
+interface Exporting {
+  store: CallStore;
+  clock: Pick<Clock, 'wallMs'>;
+  inTurn: InTurn;
+}
+
+function exported({ store, clock, inTurn }: Exporting, format: ExportFormat, media: string): ApiRoute {
   return {
     method: 'GET',
     path: `/calls.${format}`,
@@ -113,7 +120,8 @@ function exported(store: CallStore, clock: Pick<Clock, 'wallMs'>, format: Export
     reply: { media, description: 'one row for each call, at most 1,000,000; the names of columns are its heading' },
     answer: async ({ query, who }) => {
       const { sort, order, ...narrowed } = query as z.infer<typeof callExportQuery>;
-      const content = await exportCalls(store, { filter: filterOf(narrowed), sort, order }, format, clock.wallMs());
+      const list: ListOf = { filter: filterOf(narrowed), sort, order };
+      const content = await exportCalls(store, list, format, clock.wallMs(), inTurn);
       // Callers' numbers leave: who took them is known, by what they were narrowed is not.
       store.append({
         ...{ type: 'audited', atWallMs: clock.wallMs(), actor: who.actor },

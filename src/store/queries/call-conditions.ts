@@ -1,15 +1,12 @@
 // A filter of calls as conditions on their table. Every word of it comes from somebody outside: it is always a value, never a
 // part of a statement.
-import { type RawBuilder, SqliteAdapter, sql } from 'kysely';
-import type { Database } from '../database.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { type Database, isSqlite } from '../database.ts';
 import { storable } from '../storable.ts';
 import type { CallFilter } from './call-filter.ts';
 import { saidInCall } from './call-words.ts';
 
 const DAY_MS = 86_400_000;
-
-/** Whether SQLite is asked, and not PostgreSQL. */
-export const isSqlite = (db: Database): boolean => db.getExecutor().adapter instanceof SqliteAdapter;
 
 /**
  * The calls to look through. SQLite is told by which index: it holds every column that is filtered and sorted by, so that

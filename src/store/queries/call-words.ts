@@ -1,8 +1,8 @@
 // Calls in which some words were said. SQLite has an index of its own for them (`turns_words`, kept by triggers; see
 // ../words-of-turns.ts), PostgreSQL one over an expression. Whoever searches writes words and no query: what means something
 // in either query language is quoted, so that nothing can be a wrong question.
-import { type RawBuilder, SqliteAdapter, sql } from 'kysely';
-import type { Database } from '../database.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { type Database, isSqlite } from '../database.ts';
 import { storable } from '../storable.ts';
 import { TURN_BITS } from '../words-of-turns.ts';
 
@@ -23,7 +23,7 @@ export function saidInCall(db: Database, text: string): RawBuilder<boolean> {
   const words = wordsOf(text);
   // Nothing in it could ever have been said.
   if (words.length === 0) return sql`1 = 0`;
-  const said = db.getExecutor().adapter instanceof SqliteAdapter ? saidInSqlite : saidInPostgres;
+  const said = isSqlite(db) ? saidInSqlite : saidInPostgres;
   return sql`(${sql.join(words.map(said), sql` and `)})`;
 }
 

@@ -1,8 +1,8 @@
 // What the calls that fit come to: how many, how they ended, and the middle and the slow end of what they cost, how long they
 // took and how long their callers waited. Percentiles are exact: each is the value of one call (nearest rank).
 import { type RawBuilder, sql } from 'kysely';
-import type { Database } from '../database.ts';
-import { callsOf, conditionsOf, isSqlite, whereOf } from './call-conditions.ts';
+import { type Database, isSqlite } from '../database.ts';
+import { callsOf, conditionsOf, whereOf } from './call-conditions.ts';
 import type { CallFilter } from './call-filter.ts';
 
 /** Null: no call has such a value. */

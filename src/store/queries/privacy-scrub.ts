@@ -1,6 +1,6 @@
 // After something was removed: nothing of it stays in free pages, and the books say that it was done.
-import { SqliteAdapter, sql } from 'kysely';
-import type { Database } from '../database.ts';
+import { sql } from 'kysely';
+import { type Database, isSqlite } from '../database.ts';
 
 /** What was done to the database. */
 export interface Scrubbed {
@@ -14,7 +14,7 @@ export interface Scrubbed {
  * operator's.
  */
 export async function scrub(db: Database, _question: null): Promise<Scrubbed> {
-  if (!(db.getExecutor().adapter instanceof SqliteAdapter)) {
+  if (!isSqlite(db)) {
     for (const table of ['calls', 'turns', 'tools']) await sql`vacuum ${sql.table(table)}`.execute(db);
     return { engine: 'postgres', why: '' };
   }

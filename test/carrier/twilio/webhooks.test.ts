@@ -3,8 +3,10 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, test } from 'vitest';
+import { ownPhoneProof } from '../../../src/carrier/twilio/signature.ts';
 import {
   ACCOUNT_SID,
+  AUTH_TOKEN,
   CALL_SID,
   type Edge,
   PERSON_SID,
@@ -123,6 +125,24 @@ describe('a webhook', () => {
     const { post } = await startEdge();
     const form = voiceForm({ AccountSid: `AC${'f'.repeat(32)}` });
     expect(await twimlOf(await post(route, form))).toEqual({ status: 403, twiml: REFUSED });
+  });
+
+  test.each(routes)('%s is refused to a caller of Twilio’s who claims to call from our own page', async (route) => {
+    const { post, counted, intake } = await startEdge();
+    // Parameters of Twilio's Voice SDK come as they were given, and signed.
+    for (const claim of ['browser', '1', ownPhoneProof(AUTH_TOKEN, PERSON_SID), 'é'.repeat(64)]) {
+      const answer = await twimlOf(await post(route, voiceForm({ TrunklinePhone: claim })));
+      expect(answer).toEqual({ status: 403, twiml: REFUSED });
+    }
+    expect(counted.filter((word) => word === 'refused webhook own_phone')).toHaveLength(4);
+    expect(intake.admitted).toEqual([]);
+  });
+
+  test('our own page is believed by its proof', async () => {
+    const { post, intake } = await startEdge();
+    const form = voiceForm({ TrunklinePhone: ownPhoneProof(AUTH_TOKEN, CALL_SID) });
+    expect((await twimlOf(await post('/voice', form))).status).toBe(200);
+    expect(intake.admitted).toMatchObject([{ carrier: 'browser', carrierCallId: CALL_SID }]);
   });
 
   test.each(routes)('%s is refused without a CallSid', async (route) => {

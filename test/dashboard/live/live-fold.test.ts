@@ -202,9 +202,9 @@ test('costs: each line once, as it is now', () => {
   live.kept({ type: 'line.charged', callId: 'call-1', line: line('a', 100) });
   live.kept({ type: 'line.charged', callId: 'call-1', line: line('b', null) });
   live.kept({ type: 'line.charged', callId: 'another', line: line('b', 7) });
-  live.charged('call-1', line('a', 250));
+  live.kept({ type: 'line.charged', callId: 'call-1', line: line('a', 250) });
   expect(callOf(made)).toMatchObject({ costNanoUsd: 250, unpricedLines: 1 });
-  live.charged('call-1', line('b', 5));
+  live.kept({ type: 'line.charged', callId: 'call-1', line: line('b', 5) });
   expect(callOf(made)).toMatchObject({ costNanoUsd: 255, unpricedLines: 0 });
 });
 
@@ -317,3 +317,19 @@ test('the state is that of the core, whatever happens', () => {
   for (const state of ['caller_speaking', 'connecting', 'listening', 'speaking', 'thinking', 'transferring'])
     expect(seen).toContain(state);
 }, 60_000);
+
+test('words that a rule stopped before any sound of them came count as unheard', () => {
+  const made = watched();
+  const { line, onlooker } = made;
+  line.advance(100);
+  const atMs = line.clock.nowMs();
+  const of = { utterance: 'u9', answer: 'a9', atMs };
+  onlooker.stepped?.({ type: 'utterance.started', ...of } as never, []);
+  onlooker.stepped?.({ type: 'utterance.text', ...of, text: 'You may well sue us.' } as never, [
+    { do: 'note.guarded', guardrail: 'no law' } as never,
+  ]);
+  expect(entriesOf(made)).toMatchObject([
+    { kind: 'agent', text: 'You may well sue us.', heard: '', unheard: 'You may well sue us.' },
+    { kind: 'trouble' },
+  ]);
+});

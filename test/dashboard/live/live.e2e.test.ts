@@ -25,7 +25,7 @@ test('whispered to, given a line, listened to and ended', { timeout: 40_000 }, (
       };
       await answered(1);
       const { calls } = e2e.server;
-      const [{ callId } = { callId: '' }] = calls.list();
+      const [{ callId } = { callId: '' }] = live.snapshot().calls;
       const reader = new Reader((tell) => live.followCall(callId, tell));
       const heard = new Set<string>();
       live.listen(callId, { frame: (side) => void heard.add(side), cleared() {}, gone: () => void heard.add('gone') });

@@ -7,6 +7,7 @@ import webhooks from 'twilio/lib/webhooks/webhooks.js';
 import { browserControl } from '../../../src/dashboard/phone/browser-control.ts';
 import { BrowserCall } from '../../../src/dashboard/phone/browser-call.ts';
 import type { PhoneMessage } from '../../../src/dashboard/phone/phone-messages.ts';
+import { ownPhoneProof } from '../../../src/carrier/twilio/signature.ts';
 import { Origin } from '../../../src/phone/signed-request.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { within } from '../../support/e2e.ts';
@@ -73,6 +74,7 @@ async function calling(answers: Record<string, string | number | null>, isOperat
     accountSid: `AC${'1'.repeat(32)}`,
     ...{ from: 'client:browser', to: '+15005550001', isOperator },
     captions: () => null,
+    proofOf: (callSid) => ownPhoneProof(AUTH, callSid),
     tell(message) {
       told.push(message);
       for (const look of looking) look();

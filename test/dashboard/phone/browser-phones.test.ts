@@ -1,5 +1,6 @@
 // Calls from a browser through the whole product: what a caller hears, how a call ends and who ended it, where a browser cannot
 // follow, and what orders of the server do. The caller's side is the page's own code.
+import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import type { Script } from '../../../src/simulator/script.ts';
 import { type E2e, type E2eOptions, interruption, withE2e, within } from '../../support/e2e.ts';
@@ -177,7 +178,7 @@ describe.concurrent('where a browser cannot follow', () => {
       await caller.connected();
       caller.say(interruption());
       await caller.until('the second stream', () => caller.count('stream') === 2, 30_000);
-      expect(caller.state.notices).toEqual([
+      expect(caller.state.notices).toMatchObject([
         { kind: 'dial', text: `The agent would now connect you to ${words}; a browser cannot follow there.` },
       ]);
       expect(caller.state.phase).toBe('connected');
@@ -224,6 +225,36 @@ describe.concurrent('hostile browsers', () => {
       await caller.until('the close', () => caller.closeCode !== null);
       expect(caller.closeCode).toBe(1009);
       await vi.waitFor(() => expect(e2e.server.calls.live).toBe(0), PATIENT);
+    }));
+
+  test('a dial of half a letter, which no address can hold, is garbage and ends nothing', () =>
+    withBrowser(options, async (door, e2e) => {
+      for (const to of ['a\\ud800', '\\udc00', 'a\\u0000b']) {
+        const socket = door.socket();
+        await once(socket, 'open');
+        socket.send(`{"event":"dial","to":"${to}"}`);
+        // It is still waited for one that can be dialled.
+        socket.send(JSON.stringify({ event: 'dial', to: '+15005550001' }));
+        const [ringing] = (await once(socket, 'message')) as [Buffer];
+        expect(JSON.parse(ringing.toString())).toMatchObject({ event: 'ringing' });
+        socket.close();
+      }
+      await vi.waitFor(() => expect([door.phones.live, e2e.server.calls.live]).toEqual([0, 0]), PATIENT);
+    }));
+
+  test('many bytes in few frames end the call before they hold up everybody else', () =>
+    withBrowser(options, async (door) => {
+      const [large, many] = [door.call(), door.call()];
+      await large.connected();
+      await many.connected();
+      const nested = (depth: number): string =>
+        `{"event":"mark","mark":{"name":"x"},"more":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+      large.socket.send(nested(4_100));
+      for (let i = 0; i < 200; i++) many.socket.send(nested(3_900));
+      for (const caller of [large, many]) {
+        await caller.until('the close', () => caller.closeCode !== null);
+        expect(caller.closeCode).toBe(1008);
+      }
     }));
 
   test('a second dial, and a dial of nonsense, place no call', () =>

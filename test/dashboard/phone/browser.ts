@@ -9,7 +9,7 @@ import type { Captions } from '../../../src/dashboard/phone/browser-call.ts';
 import { BrowserPhones } from '../../../src/dashboard/phone/browser-phones.ts';
 import { type LineSocket, type LineState, PhoneLine } from '../../../src/page/phone/phone-line.ts';
 import { PlaybackQueue } from '../../../src/page/phone/playback-queue.ts';
-import { SILENCE } from '../../../src/page/phone/mulaw.ts';
+import { SILENCE } from '../../../src/page/mu-law.ts';
 import { type E2e, within } from '../../support/e2e.ts';
 
 export const OPERATOR: Who = { scope: 'operator', actor: 'operator:Ada' };

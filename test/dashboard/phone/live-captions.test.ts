@@ -41,7 +41,9 @@ describe.concurrent('captions', () => {
           for (const kind of ['agent', 'caller', 'tool'] as const) expect(kinds).toContain(kind);
           // Text, as it was said: the page shows it as text.
           expect(entries.find(({ kind }) => kind === 'caller')?.text).toBe('<b>Turn on the lamp.</b>');
-          expect(entries.find(({ kind }) => kind === 'agent')?.unheard).not.toBe('');
+          const unheard = entries.find(({ kind }) => kind === 'agent')?.unheard;
+          if (guest) expect(unheard).toBe(null);
+          else expect(unheard).not.toBe('');
           const tool = entries.find(({ kind }) => kind === 'tool');
           if (guest) expect(tool).toMatchObject({ text: '', tool: null });
           else expect(tool?.tool?.output).toContain('42.5');
@@ -57,4 +59,37 @@ describe.concurrent('captions', () => {
       });
     },
   );
+
+  test('of a guest never hold the words that a rule of the agent stopped', () => {
+    const live = new LiveCalls({ clock: realClock, nodeId: 'one', server: () => ({}) as ServerFacts });
+    const guardrails = [
+      { name: 'no appointments', watch: 'speech', pattern: 'appointment', instead: 'Say goodbye.' },
+    ] as const;
+    const ends: Script = { ...script, turns: [], fallback: { items: [{ tool: 'end_call', arguments: {} }] } };
+    const options = { agent: { guardrails }, simulator: { script: ends }, onlookers: [live.onlooker] };
+    return withE2e(options, async (e2e) => {
+      const captions = liveCaptions(live);
+      const [guests, operators] = [
+        await new BrowserDoor(e2e, { captions, who: GUEST }).open(),
+        await new BrowserDoor(e2e, { captions }).open(),
+      ];
+      try {
+        const [guest, operator] = [guests.call(), operators.call()];
+        const told = (caller: typeof guest): string =>
+          JSON.stringify(caller.received.filter(({ event }) => event === 'caption'));
+        for (const caller of [guest, operator]) {
+          await caller.ended(25_000);
+          await caller.until('the close', () => caller.closeCode !== null);
+        }
+        expect(told(operator)).toContain('appointment');
+        expect(told(operator)).toContain('no appointments');
+        expect(told(guest)).toContain('I can help with that');
+        expect(told(guest)).not.toContain('appointment');
+      } finally {
+        await guests.close();
+        await operators.close();
+        live.close();
+      }
+    });
+  });
 });
