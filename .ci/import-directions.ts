@@ -91,7 +91,7 @@ export const TABLE: readonly Row[] = [
   { area: 'reconcile', files: ['reconcile/'], may: ['replay/text-layout.ts', 'store', 'ledger', 'config', 'clock', 'errors'] },
   { area: 'privacy', files: ['privacy/'], may: ['store', 'record', 'tape/call-file.ts', 'call/caller.ts', 'type call', 'type carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'type agent', 'config', 'clock', 'errors'] },
   { area: 'costs', files: ['costs/'], may: ['store', 'reconcile', 'ledger', 'record', 'call/termination.ts', 'type carrier/carrier.ts', 'replay/text-layout.ts', 'config', 'clock', 'errors', 'spelling'] },
-  { area: 'dashboard', files: ['dashboard/'], may: ['phone', 'carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'type agent', 'heard-text', 'audio', 'store', 'clock', 'call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
+  { area: 'dashboard', files: ['dashboard/'], may: ['phone', 'carrier/carrier.ts', 'carrier/twilio/incoming.ts', 'carrier/twilio/signature.ts', 'type agent', 'heard-text', 'audio', 'store', 'clock', 'call', 'call shell', 'ledger', 'metrics', 'tape', 'record', 'config', 'errors', 'log'] },
   { area: 'page', files: ['page/'], may: ['type dashboard'] },
   { area: 'replay', files: ['replay/'], may: ['*'] },
   { area: 'chaos', files: ['chaos/'], may: ['*'] },

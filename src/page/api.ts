@@ -16,24 +16,38 @@ export class ApiError extends Error {
 }
 
 let csrf = '';
-const listeners = new Set<(session: Session | null) => void>();
+const listeners = new Set<() => void>();
 let current: Session | null | undefined;
+/** Whose session ran out while the page was in use; null: nobody's, or they left by themselves. */
+let lapsed: Session | null = null;
 
-function setSession(session: Session | null): void {
+function setSession(session: Session | null, ranOut: Session | null = null): void {
   csrf = session?.csrf ?? '';
   current = session;
-  for (const told of listeners) told(session);
+  lapsed = ranOut;
+  for (const told of listeners) told();
+}
+
+/** The server does not know the session any more. */
+function sessionIsOver(): void {
+  setSession(null, current ?? lapsed);
 }
 
 /** Who is logged in: undefined while nobody knows, null: nobody. */
-export function useSession(): Session | null | undefined {
-  const [session, set] = useState(current);
+export const useSession = (): Session | null | undefined => useTold(() => current);
+
+/** The session that is over although nobody logged out: what they had begun stays, and waits for them. */
+export const useLapsedSession = (): Session | null => useTold(() => lapsed);
+
+function useTold<T extends Session | null | undefined>(read: () => T): T {
+  const [known, set] = useState(read);
   useEffect(() => {
-    listeners.add(set);
-    set(current);
-    return () => void listeners.delete(set);
+    const told = (): void => set(read());
+    listeners.add(told);
+    told();
+    return () => void listeners.delete(told);
   }, []);
-  return session;
+  return known;
 }
 
 /** Asks who is logged in. */
@@ -41,7 +55,7 @@ export async function loadSession(): Promise<void> {
   try {
     setSession(await api<Session>('GET', '/session'));
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) setSession(null);
+    if (error instanceof ApiError && error.status === 401) sessionIsOver();
     else throw error;
   }
 }
@@ -55,6 +69,9 @@ export async function logOut(): Promise<void> {
   setSession(null);
 }
 
+/** Nobody logs in again where a session ran out: what was begun is given up. */
+export const giveUp = (): void => setSession(null);
+
 /** One request below /api. @throws ApiError in words for people */
 export async function api<T = unknown>(
   method: 'GET' | 'POST' | 'DELETE',
@@ -62,6 +79,8 @@ export async function api<T = unknown>(
   body?: unknown,
   signal?: AbortSignal,
 ): Promise<T> {
+  // A view that waits for its reader to log in again asks for nothing.
+  if (lapsed !== null && path !== '/session') throw new ApiError(401, 'TRK_UNAUTHORIZED', 'Log in again first.');
   let response: Response;
   try {
     response = await fetch(`/api${path}`, {
@@ -81,8 +100,8 @@ export async function api<T = unknown>(
   const answer = (await response.json().catch(() => null)) as { error?: { code: string; message: string } } | null;
   if (response.ok && answer !== null) return answer as T;
   const { code = 'unreadable', message = `The server answered with ${response.status}.` } = answer?.error ?? {};
-  // The session is over: the log-in comes up where the reader is, and leads back.
-  if (response.status === 401 && path !== '/session' && current) setSession(null);
+  // The session is over: the log-in comes up over what the reader does.
+  if (response.status === 401 && path !== '/session' && current) sessionIsOver();
   const wait = response.headers.get('retry-after');
   const text = response.status === 429 && wait !== null ? `${message} Try again in ${wait} s.` : message;
   throw new ApiError(response.status, code, text);
@@ -106,8 +125,9 @@ export function useApi<T>(path: string | null): Loaded<T> {
     loading: path !== null,
   });
   const [round, setRound] = useState(0);
+  const waits = useSession() === null;
   useEffect(() => {
-    if (path === null) return undefined;
+    if (path === null || waits) return undefined;
     const abort = new AbortController();
     let again: ReturnType<typeof setTimeout> | undefined;
     setState((before) => ({ ...before, loading: true }));
@@ -124,7 +144,7 @@ export function useApi<T>(path: string | null): Loaded<T> {
       abort.abort();
       clearTimeout(again);
     };
-  }, [path, round]);
+  }, [path, round, waits]);
   return { ...state, reload: () => setRound((n) => n + 1) };
 }
 
@@ -133,14 +153,16 @@ const RETRY_MS = 1_000;
 /**
  * Follows a stream of events; `handlers` by the events' names get their JSON. The browser resumes behind the last id by
  * itself; where the server refused (restarting, log-in over) it is tried anew, and begins with a snapshot.
+ * @param round another one closes the stream and opens it anew
  * @returns whether the stream is up
  */
-export function useEvents(path: string | null, handlers: Record<string, (data: never) => void>): boolean {
+export function useEvents(path: string | null, handlers: Record<string, (data: never) => void>, round = 0): boolean {
   const [up, setUp] = useState(true);
   const latest = useRef(handlers);
   latest.current = handlers;
+  const waits = useSession() === null;
   useEffect(() => {
-    if (path === null) return undefined;
+    if (path === null || waits) return undefined;
     let source: EventSource | null = null;
     let again: ReturnType<typeof setTimeout> | undefined;
     let over = false;
@@ -166,6 +188,6 @@ export function useEvents(path: string | null, handlers: Record<string, (data: n
       clearTimeout(again);
       source?.close();
     };
-  }, [path]);
+  }, [path, waits, round]);
   return up;
 }

@@ -71,3 +71,16 @@ export const ALL_REASONS: readonly string[] = Object.keys(REASONS);
 /** A party of a call. */
 export const party = ({ kind, value }: { kind: string; value: string | null }): string =>
   value === null ? 'forgotten' : value === '' ? kind : value;
+
+/** JSON with its lines and indents; anything else as it is. */
+export function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+/** What a level of 0 to 1 looks like on a scale of 0 to 1: 60 dB from left to right, as ears have it. */
+export const loudness = (level: number): number =>
+  level <= 0.001 ? 0 : Math.min(1, 1 + (20 * Math.log10(level)) / 60);

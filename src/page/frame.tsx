@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Session } from '../dashboard/schemas/session.ts';
 import { logOut } from './api.ts';
 import { ConnectionBanner } from './live/banner.tsx';
+import { inBrowser } from './memory.ts';
 import { usePlace } from './router.ts';
 import { Button, Link } from './ui.tsx';
 
@@ -59,12 +60,12 @@ const KEY = 'trk-theme';
 /** Light, dark, or as the system has it; remembered in this browser. */
 function Theme() {
   const [theme, setTheme] = useState<Theme>(() => {
-    const kept = localStorage.getItem(KEY);
+    const kept = inBrowser.getItem(KEY);
     return THEMES.find((one) => one === kept) ?? 'system';
   });
   useEffect(() => {
     document.documentElement.dataset['theme'] = theme;
-    localStorage.setItem(KEY, theme);
+    inBrowser.setItem(KEY, theme);
   }, [theme]);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] as Theme;
   return (

@@ -1,9 +1,9 @@
 // The operators' page: who is logged in decides what is drawn, the path decides which view. Heavy views come when they are asked for.
 import { render, type FunctionComponent } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, loadSession, useSession } from './api.ts';
+import { ApiError, loadSession, useLapsedSession, useSession } from './api.ts';
 import { Frame } from './frame.tsx';
-import { LoginPage } from './pages/login.tsx';
+import { LoginPage, LogInAgain } from './pages/login.tsx';
 import { NotFound } from './pages/not-found.tsx';
 import { usePlace } from './router.ts';
 import { Loading, Notice } from './ui.tsx';
@@ -22,6 +22,7 @@ const VIEWS: readonly [RegExp, scope: 'operator' | 'phone', () => Promise<View>]
 
 function Page() {
   const session = useSession();
+  const lapsed = useLapsedSession();
   const { path } = usePlace();
   const [failed, setFailed] = useState('');
   useEffect(() => {
@@ -39,12 +40,17 @@ function Page() {
     return () => clearTimeout(again);
   }, []);
   if (session === undefined) return <main>{failed === '' ? <Loading /> : <Notice tone="bad">{failed}</Notice>}</main>;
-  if (session === null || path === '/login' || location.hash.startsWith('#code='))
+  // Of one that ran out the view stays: a half-written line, a call in this browser.
+  const shown = session ?? lapsed;
+  if (shown === null || path === '/login' || location.hash.startsWith('#code='))
     return <LoginPage known={session !== null} />;
   return (
-    <Frame session={session}>
-      <Shown path={path} scope={session.scope} />
-    </Frame>
+    <>
+      <Frame session={shown}>
+        <Shown path={path} scope={shown.scope} />
+      </Frame>
+      {session === null && <LogInAgain session={shown} />}
+    </>
   );
 }
 

@@ -64,9 +64,18 @@ export function Failure({ error, retry }: { error: ApiError | null; retry?: () =
 }
 
 /** What is there when there is nothing: says how something comes to be here. */
-export const Empty = ({ title, children }: { title: string; children?: ComponentChildren }) => (
+export const Empty = ({
+  title,
+  whole = false,
+  children,
+}: {
+  title: string;
+  /** It is all that there is on the page. */
+  whole?: boolean;
+  children?: ComponentChildren;
+}) => (
   <div class="empty">
-    <h2>{title}</h2>
+    {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
     {children}
   </div>
 );

@@ -1,5 +1,6 @@
 // Levels of a short stretch, measured on the recording itself: the picture of a whole call is too coarse once it is zoomed
 // into. Only the bytes of that stretch are loaded.
+import { decodeSample } from '../mu-law.ts';
 
 export interface CloseUp {
   fromMs: number;
@@ -16,12 +17,8 @@ const BUCKET_MS = 10;
 const HEADER_BYTES = 58;
 const BYTES_PER_MS = 16;
 
-/** Size of a mu-law byte's sample, 0 to 1 (ITU-T G.711). */
-const SIZE = Float32Array.from({ length: 256 }, (_, byte) => {
-  const code = ~byte & 0xff;
-  const size = ((((code & 0x0f) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84;
-  return size / 32_124;
-});
+/** Size of a mu-law byte's sample, 0 to 1. */
+const SIZE = Float32Array.from({ length: 256 }, (_, byte) => Math.abs(decodeSample(byte)) / 32_124);
 
 /** @throws when it cannot be loaded, or what comes is not the stretch that was asked for */
 export async function loadCloseUp(url: string, fromMs: number, toMs: number, signal: AbortSignal): Promise<CloseUp> {

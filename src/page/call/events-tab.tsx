@@ -1,11 +1,10 @@
 // What went over both sockets and what was decided, as the tape has it: a page at a time, filtered by the server.
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api, ApiError } from '../api.ts';
-import { number } from '../format.ts';
+import { number, pretty } from '../format.ts';
 import { Badge, Button, Copy, Empty, Failure, Loading, type Tone } from '../ui.tsx';
 import type { Player } from './player.ts';
 import type { TapeEvents } from './types.ts';
-import { pretty } from './words.ts';
 
 type Event = TapeEvents['events'][number];
 type Side = Event['from'];

@@ -34,9 +34,10 @@ const TROUBLES: Record<string, string> = {
 };
 const OPERATOR: Record<string, string> = {
   whispered: 'whispered to the agent',
-  said: 'had the agent say a line',
-  transfers: 'handed the call over',
-  hung_up: 'ended the call',
+  // Asked for: whether it came to that, the lines after it tell.
+  said: 'asked the agent to say a line',
+  transfers: 'asked for the call to be handed over',
+  hung_up: 'asked for the call to be ended',
 };
 
 /** @param record `/api/calls/:id/record` */

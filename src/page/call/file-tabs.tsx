@@ -31,10 +31,19 @@ export function AgentTab({ callId }: { callId: string }) {
   );
 }
 
+/** What a call left, by the paths of the API; false: it is known not to be there. */
+export type FilesThere = Record<'audio' | 'tape' | 'record', boolean>;
+
+const DOWNLOADS = [
+  ['audio', 'audio.wav', 'The recording: 8 kHz mu-law, caller left, agent right, as heard.'],
+  ['tape', 'tape.jsonl', 'Everything that came in and was decided, with its times. It holds what was said.'],
+  ['record', 'record.json', 'What is told on this page, and more.'],
+] as const;
+
 /** More of a record is not drawn: it can be downloaded. */
 const MOST_CHARS = 200_000;
 
-export function FilesTab({ call, record, hasAudio }: { call: Call; record: RecordFile; hasAudio: boolean }) {
+export function FilesTab({ call, record, there }: { call: Call; record: RecordFile; there: FilesThere }) {
   const [open, setOpen] = useState(false);
   const path = `/api/calls/${call.callId}`;
   const command = replayCommand(call.callId);
@@ -63,34 +72,26 @@ export function FilesTab({ call, record, hasAudio }: { call: Call; record: Recor
         </div>
       </dl>
       <ul class="call-downloads">
-        <li>
-          {hasAudio ? (
-            <a href={`${path}/audio`} download="">
-              audio.wav
-            </a>
-          ) : (
-            <span class="soft">audio.wav is not there</span>
-          )}
-          <span class="hint">The recording: 8 kHz mu-law, caller left, agent right, as heard.</span>
-        </li>
-        <li>
-          <a href={`${path}/tape`} download="">
-            tape.jsonl
-          </a>
-          <span class="hint">Everything that came in and was decided, with its times. It holds what was said.</span>
-        </li>
-        <li>
-          <a href={`${path}/record`} download="">
-            record.json
-          </a>
-          <span class="hint">What is told on this page, and more.</span>
-        </li>
+        {DOWNLOADS.map(([name, file, hint]) => (
+          <li key={name}>
+            {there[name] ? (
+              <a href={`${path}/${name}`} download="">
+                {file}
+              </a>
+            ) : (
+              <span class="soft">{file} is not there</span>
+            )}
+            <span class="hint">{hint}</span>
+          </li>
+        ))}
       </ul>
-      <p>
-        Play the tape again through this version of the server, and see whether it decides the same:
-        <br />
-        <code class="call-command">{command}</code> <Copy text={command} />
-      </p>
+      {there.tape && (
+        <p>
+          Play the tape again through this version of the server, and see whether it decides the same:
+          <br />
+          <code class="call-command">{command}</code> <Copy text={command} />
+        </p>
+      )}
       <Button class="call-show" onClick={() => setOpen(!open)} aria-expanded={open} disabled={record.data === null}>
         {open ? 'Hide the record' : 'Show the record'}
       </Button>

@@ -2,6 +2,7 @@
 import { party, reasonInWords } from '../format.ts';
 import { Badge, Copy, Length, Link, Moment, Money, type Tone } from '../ui.tsx';
 import type { Extras } from './extras.ts';
+import type { FilesThere } from './file-tabs.tsx';
 import type { Player } from './player.ts';
 import type { Call } from './types.ts';
 import { byInWords, replayCommand } from './words.ts';
@@ -10,13 +11,13 @@ export function Header({
   call,
   extras,
   durationMs,
-  hasAudio,
+  there,
   player,
 }: {
   call: Call;
   extras: Extras | null;
   durationMs: number;
-  hasAudio: boolean;
+  there: FilesThere;
   player: Player;
 }) {
   const path = `/api/calls/${call.callId}`;
@@ -29,20 +30,22 @@ export function Header({
           <Badge title="Whether the call was answered or placed here">{call.direction}</Badge>
         </h1>
         <div class="row call-actions">
-          {hasAudio && (
+          {there.audio && (
             <Download
               href={`${path}/audio`}
               name="audio"
               title="The recording: 8 kHz mu-law WAV, caller left, agent right"
             />
           )}
-          <Download
-            href={`${path}/tape`}
-            name="tape"
-            title="The tape, which npx trunkline replay plays again: everything that came in and was decided"
-          />
-          <Download href={`${path}/record`} name="JSON" title="The record file of the call" />
-          <Copy text={replayCommand(call.callId)} label="Copy replay command" />
+          {there.tape && (
+            <Download
+              href={`${path}/tape`}
+              name="tape"
+              title="The tape, which npx trunkline replay plays again: everything that came in and was decided"
+            />
+          )}
+          {there.record && <Download href={`${path}/record`} name="JSON" title="The record file of the call" />}
+          {there.tape && <Copy text={replayCommand(call.callId)} label="Copy replay command" />}
           <Copy text={() => linkTo(player.positionMs())} label="Copy link to this moment" />
         </div>
       </div>

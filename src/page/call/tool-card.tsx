@@ -1,8 +1,8 @@
 // One run of a tool inside the transcript: what was asked and answered, behind a click. Whatever a tool answered is text.
-import { latency } from '../format.ts';
+import { latency, pretty } from '../format.ts';
 import { Badge, Copy } from '../ui.tsx';
 import type { CallTool } from './types.ts';
-import { pretty, statusInWords } from './words.ts';
+import { statusInWords } from './words.ts';
 
 /** More of one text is not drawn: the files hold all of it. */
 const MOST_CHARS = 20_000;

@@ -42,12 +42,3 @@ export const whatInWords = (what: string): string => WHAT[what] ?? what;
 
 /** Plays a tape again, from the folder of the server. */
 export const replayCommand = (callId: string): string => `npx trunkline replay data/calls/${callId}/tape.jsonl`;
-
-/** JSON with its lines and indents; anything else as it is. */
-export function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}

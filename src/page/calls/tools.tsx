@@ -1,6 +1,7 @@
 // Beside the list: which columns it has, how it is sorted where it has no headings, its export, and the way through its pages.
 import { useState } from 'preact/hooks';
 import { number } from '../format.ts';
+import { inTab } from '../memory.ts';
 import { navigate } from '../router.ts';
 import { Link } from '../ui.tsx';
 import { ALWAYS, type ColumnName, COLUMNS } from './columns.ts';
@@ -113,7 +114,7 @@ export function Pages({
   list: CallList | null;
   label: string;
 }) {
-  const step = stepTo(query.toString(), sessionStorage);
+  const step = stepTo(query.toString(), inTab);
   const inside = query.has('cursor');
   const { sort, order } = sortingOf(query);
   const [first, before, after] =

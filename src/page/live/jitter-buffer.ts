@@ -2,8 +2,8 @@
 // heard. The caller's frames come as they are spoken and tell what time it is in the call; the agent's come seconds ahead of
 // their time, wait in place, and are dropped by `cleared`. No clock: times are given. It runs in the audio thread, so nothing
 // is allocated per sample, and all of it is bounded by two rings.
+import { BYTES_PER_MS as SAMPLES_A_MS, toFloat } from '../mu-law.ts';
 import type { Side } from './listen-frame.ts';
-import { muLawSample, SAMPLES_A_MS } from './mu-law.ts';
 
 /** 16.4 s of each side, in samples: the agent's audio lies at most a few seconds ahead. */
 const RING = 2 ** 17;
@@ -92,7 +92,7 @@ export class JitterBuffer {
       this.dropped += 1;
       return;
     }
-    for (let at = from; at < to; at += 1) samples[at & MASK] = muLawSample(audio[at - start] as number);
+    for (let at = from; at < to; at += 1) samples[at & MASK] = toFloat(audio[at - start] as number);
     this.#rings[side].end = Math.max(end, to);
   }
 

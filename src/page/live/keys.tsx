@@ -2,6 +2,7 @@
 // turns them off (a speech user's words would press them all).
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { inBrowser } from '../memory.ts';
 import { Button, Dialog } from '../ui.tsx';
 
 export interface Key {
@@ -11,7 +12,7 @@ export interface Key {
 }
 
 const KEPT = 'trk-live-keys';
-const enabled = (): boolean => localStorage.getItem(KEPT) !== 'off';
+const enabled = (): boolean => inBrowser.getItem(KEPT) !== 'off';
 
 /** Where letters are written, they are letters. */
 const isTyping = (target: EventTarget | null): boolean =>
@@ -68,7 +69,7 @@ export function KeysHelp({ keys, children }: { keys: readonly Key[]; children?: 
                 type="checkbox"
                 checked={on}
                 onChange={({ currentTarget }) => {
-                  localStorage.setItem(KEPT, currentTarget.checked ? 'on' : 'off');
+                  inBrowser.setItem(KEPT, currentTarget.checked ? 'on' : 'off');
                   setOn(currentTarget.checked);
                 }}
               />

@@ -1,6 +1,7 @@
 // Listening in: one button, a meter and a volume for each side. Nobody on the line hears the listener.
 import type { Ref } from 'preact';
 import { useEffect, useImperativeHandle, useRef, useState } from 'preact/hooks';
+import { loudness } from '../format.ts';
 import { Button } from '../ui.tsx';
 import type { Side } from './listen-frame.ts';
 import type { ListenReport } from './listen-worklet.ts';
@@ -14,11 +15,6 @@ const WORDS: Record<ListenState, string> = {
   over: 'The call is over.',
   failed: '',
 };
-
-/** Meters show 60 dB. */
-const RANGE_DB = 60;
-const shown = (level: number): number =>
-  level <= 0 ? 0 : Math.min(1, Math.max(0, (20 * Math.log10(level) + RANGE_DB) / RANGE_DB));
 
 export interface ListenHandle {
   toggle(): void;
@@ -46,7 +42,7 @@ export function ListenCard({
       const meter = bars.current[side];
       const bar = meter?.firstElementChild as HTMLElement | null | undefined;
       if (!meter || !bar) continue;
-      const level = shown(told[side]);
+      const level = loudness(told[side]);
       bar.style.transform = `scaleX(${level.toFixed(3)})`;
       meter.setAttribute('aria-valuenow', String(Math.round(level * 100)));
     }

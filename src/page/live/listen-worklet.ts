@@ -17,13 +17,6 @@ export interface ListenReport {
   agent: number;
 }
 
-declare const sampleRate: number;
-declare const currentTime: number;
-declare class AudioWorkletProcessor {
-  readonly port: MessagePort;
-}
-declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
-
 const REPORT_EVERY_S = 0.05;
 /** How much of the other ear's side stays, when they are apart: nothing sounds worse than one ear alone. */
 const CROSS = 0.25;

@@ -51,16 +51,20 @@ export class Listening {
   async start(): Promise<void> {
     if (this.#state !== 'off' && this.#state !== 'failed') return;
     this.#be('starting');
+    let context: AudioContext | null = null;
     try {
-      await this.#openAudio();
+      context = this.#context = newContext();
+      await this.#openAudio(context);
     } catch (error) {
+      // What was stopped while it was awaited has not failed.
+      if (this.#context !== context) return;
       this.#end(
         'failed',
         error instanceof Unable ? error.message : `This browser could not open its audio: ${String(error)}`,
       );
       return;
     }
-    if (this.#isOff()) return;
+    if (this.#context !== context) return;
     this.#tries = 0;
     this.#openSocket();
   }
@@ -81,17 +85,7 @@ export class Listening {
     this.#order({ do: 'apart', apart });
   }
 
-  async #openAudio(): Promise<void> {
-    if (typeof AudioContext === 'undefined')
-      throw new Unable('This browser cannot play live audio. Use a current one.');
-    // The rate of telephones; a browser that has another one gets the samples between from the worklet.
-    let context: AudioContext;
-    try {
-      context = new AudioContext({ sampleRate: 8_000, latencyHint: 'interactive' });
-    } catch {
-      context = new AudioContext({ latencyHint: 'interactive' });
-    }
-    this.#context = context;
+  async #openAudio(context: AudioContext): Promise<void> {
     if (context.audioWorklet === undefined)
       throw new Unable(
         'Browsers play live audio on https pages and on localhost only. Open this page by its https address.',
@@ -173,14 +167,19 @@ export class Listening {
     this.#node?.port.postMessage(order);
   }
 
-  /** Stopped while something was awaited. */
-  #isOff(): boolean {
-    return this.#state === 'off';
-  }
-
   #be(state: ListenState, why = ''): void {
     this.#state = state;
     this.#told.state(state, why);
+  }
+}
+
+function newContext(): AudioContext {
+  if (typeof AudioContext === 'undefined') throw new Unable('This browser cannot play live audio. Use a current one.');
+  // The rate of telephones; a browser that has another one gets the samples between from the worklet.
+  try {
+    return new AudioContext({ sampleRate: 8_000, latencyHint: 'interactive' });
+  } catch {
+    return new AudioContext({ latencyHint: 'interactive' });
   }
 }
 

@@ -214,7 +214,7 @@ export function EndCard({
               kind="primary"
               onClick={({ currentTarget }) => {
                 closeDialog(currentTarget);
-                perform('transfer', { target }, `The call is being handed over to “${target}”.`);
+                perform('transfer', { target }, `The call is being handed over to “${target}”, once nobody speaks.`);
               }}
             >
               Hand over

@@ -3,9 +3,10 @@
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LiveEntry } from '../../dashboard/schemas/live.ts';
-import { latency, number, place } from '../format.ts';
+import { latency, number, place, pretty } from '../format.ts';
+import { inBrowser } from '../memory.ts';
 import { Badge, Button, type Tone } from '../ui.tsx';
-import { DRAWN, finalLines, firstDrawn, KIND_WORDS, pretty } from './transcript.ts';
+import { DRAWN, finalLines, firstDrawn, KIND_WORDS } from './transcript.ts';
 
 const ALOUD = 'trk-live-aloud';
 /** So near to the end counts as at the end, in pixels. */
@@ -114,7 +115,7 @@ export function TranscriptLog({ entries, over }: { entries: readonly LiveEntry[]
 const sizeOf = ({ clientWidth, clientHeight }: HTMLElement): string => `${clientWidth} ${clientHeight}`;
 
 function ReadOut({ entries, over }: { entries: readonly LiveEntry[]; over: boolean }) {
-  const [on, setOn] = useState(() => localStorage.getItem(ALOUD) === 'on');
+  const [on, setOn] = useState(() => inBrowser.getItem(ALOUD) === 'on');
   const [lines, setLines] = useState<string[]>([]);
   const upTo = useRef<number | null>(null);
   useEffect(() => {
@@ -134,7 +135,7 @@ function ReadOut({ entries, over }: { entries: readonly LiveEntry[]; over: boole
           type="checkbox"
           checked={on}
           onChange={({ currentTarget }) => {
-            localStorage.setItem(ALOUD, currentTarget.checked ? 'on' : 'off');
+            inBrowser.setItem(ALOUD, currentTarget.checked ? 'on' : 'off');
             setOn(currentTarget.checked);
             setLines([]);
           }}

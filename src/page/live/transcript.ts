@@ -92,12 +92,3 @@ export const KIND_WORDS: Record<LiveEntry['kind'], string> = {
   hand_off: 'Other agent',
   keys: 'Keys',
 };
-
-/** JSON as people read it; anything else as it is. */
-export function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}

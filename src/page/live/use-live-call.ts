@@ -54,23 +54,27 @@ export function useLiveCall(id: string, watched: boolean): LiveCallNow {
     heard();
     setSilent(false);
   };
-  const open = state.is === 'live' && (visible || watched) && round % 2 === 0;
-  const up = useEvents(open ? `/live/calls/${id}/events` : null, {
-    snapshot(snapshot: Snapshot) {
-      came();
-      setCall(snapshot.call);
-      setEntries(snapshot.entries);
+  const open = state.is === 'live' && (visible || watched);
+  const up = useEvents(
+    open ? `/live/calls/${id}/events` : null,
+    {
+      snapshot(snapshot: Snapshot) {
+        came();
+        setCall(snapshot.call);
+        setEntries(snapshot.entries);
+      },
+      changed(changed: Snapshot) {
+        came();
+        setCall(changed.call);
+        if (changed.entries.length > 0) setEntries((before) => mergeEntries(before, changed.entries));
+      },
+      gone() {
+        came();
+        setState({ is: 'over', ending: null });
+      },
     },
-    changed(changed: Snapshot) {
-      came();
-      setCall(changed.call);
-      if (changed.entries.length > 0) setEntries((before) => mergeEntries(before, changed.entries));
-    },
-    gone() {
-      came();
-      setState({ is: 'over', ending: null });
-    },
-  });
+    round,
+  );
   useLink('call', state.is !== 'live' || (up && !silent));
 
   // Looks for it: at first, and when the stream is down (a server that began anew may not have it, or not yet).
@@ -164,9 +168,6 @@ export function useLiveCall(id: string, watched: boolean): LiveCallNow {
       clearInterval(timer);
     };
   }, [id, open]);
-  useEffect(() => {
-    if (round % 2 === 1) setRound(round + 1);
-  }, [round]);
 
   return { state, call, entries, up: up && !silent };
 }

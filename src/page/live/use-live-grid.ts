@@ -51,24 +51,28 @@ export function useLiveGrid(sort: Sort, held: () => boolean): LiveGrid {
     heard();
     setSilent(false);
   };
-  const up = useEvents(visible && round % 2 === 0 ? '/live/events' : null, {
-    snapshot(snapshot: LiveSnapshot) {
-      came();
-      tellFacts(snapshot.server);
-      calls.snapshot(snapshot.calls, Date.now(), latestSort.current);
-      setKnown(true);
-      redraw();
+  const up = useEvents(
+    visible ? '/live/events' : null,
+    {
+      snapshot(snapshot: LiveSnapshot) {
+        came();
+        tellFacts(snapshot.server);
+        calls.snapshot(snapshot.calls, Date.now(), latestSort.current);
+        setKnown(true);
+        redraw();
+      },
+      changed({ calls: changed, gone }: Changed) {
+        came();
+        calls.change(changed, gone, Date.now());
+        redraw();
+      },
+      server(facts: ServerFacts) {
+        came();
+        tellFacts(facts);
+      },
     },
-    changed({ calls: changed, gone }: Changed) {
-      came();
-      calls.change(changed, gone, Date.now());
-      redraw();
-    },
-    server(facts: ServerFacts) {
-      came();
-      tellFacts(facts);
-    },
-  });
+    round,
+  );
 
   const latestHeld = useRef(held);
   latestHeld.current = held;
@@ -79,7 +83,7 @@ export function useLiveGrid(sort: Sort, held: () => boolean): LiveGrid {
     return () => clearInterval(timer);
   }, []);
 
-  // A silent line is closed and opened anew: an odd round is the moment between.
+  // A silent line is closed and opened anew.
   useEffect(() => {
     if (!visible) return undefined;
     let openedAtMs = Date.now();
@@ -94,9 +98,6 @@ export function useLiveGrid(sort: Sort, held: () => boolean): LiveGrid {
     }, 1_000);
     return () => clearInterval(timer);
   }, [visible]);
-  useEffect(() => {
-    if (round % 2 === 1) setRound(round + 1);
-  }, [round]);
   useLink('grid', up && !silent);
   return { grid: calls, known, up: up && !silent, redraw };
 }

@@ -41,7 +41,7 @@ export function CallPage({ id }: { id: string }) {
   useTitle(call === null ? 'Call' : `${party(call.from)}, ${call.agent}`);
   if (call === null)
     return asked.error?.status === 404 ? (
-      <Empty title="There is no such call">
+      <Empty whole title="There is no such call">
         <p>
           It may have been removed by the retention of its agent, or the address is cut off.{' '}
           <Link href="/calls">All calls</Link>
@@ -114,6 +114,12 @@ function Known({
   );
   const story = useMemo(() => storyOf(call.turns, call.tools, extras), [call, extras]);
   const hasAudio = levels?.from === 'audio';
+  // A browser says of a download that is not there that it failed, and not why: it is not offered.
+  const there = {
+    audio: hasAudio,
+    tape: levels?.from !== 'turns' && keys.error?.status !== 404,
+    record: !underWay && record.error?.status !== 404,
+  };
   const audioUrl = hasAudio ? `/api/calls/${call.callId}/audio` : null;
   useLayoutEffect(
     () => player.knows({ durationMs, url: audioUrl, silences: silences(bands, durationMs, SILENCE_MS) }),
@@ -154,7 +160,7 @@ function Known({
           kept so far shows here. <Button onClick={reload}>Load anew</Button>
         </Notice>
       )}
-      <Header call={call} extras={extras} durationMs={durationMs} hasAudio={hasAudio} player={player} />
+      <Header call={call} extras={extras} durationMs={durationMs} there={there} player={player} />
       <Timeline player={player} levels={levels} bands={bands} durationMs={durationMs} audioUrl={audioUrl} />
       {levels !== null && !hasAudio && (
         <p class="hint call-why">
@@ -174,11 +180,7 @@ function Known({
         {tab === 'events' && <EventsTab callId={call.callId} player={player} underWay={underWay} />}
         {tab === 'agent' && <AgentTab callId={call.callId} />}
         {tab === 'files' && (
-          <FilesTab
-            call={call}
-            record={{ data: record.data, error: record.error?.message ?? '' }}
-            hasAudio={hasAudio}
-          />
+          <FilesTab call={call} record={{ data: record.data, error: record.error?.message ?? '' }} there={there} />
         )}
       </Tabs>
     </>

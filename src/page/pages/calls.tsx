@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useApi } from '../api.ts';
 import { number } from '../format.ts';
+import { inBrowser, inTab } from '../memory.ts';
 import { navigate, usePlace } from '../router.ts';
 import { Button, Empty, Failure, Link, useTitle } from '../ui.tsx';
 import { chosenColumns, type ColumnName, keepColumns } from '../calls/columns.ts';
@@ -25,7 +26,7 @@ export function CallsPage(_: { id: string }) {
   const shown = useRef(query);
   if (!busy) shown.current = query;
   const facets = useApi<CallFacets>('/calls/facets');
-  const [chosen, setChosen] = useState(() => chosenColumns(localStorage));
+  const [chosen, setChosen] = useState(() => chosenColumns(inBrowser));
   const top = useRef<HTMLDivElement>(null);
   const cursor = query.get('cursor');
   const here = query.toString();
@@ -33,17 +34,17 @@ export function CallsPage(_: { id: string }) {
   // The way back is known before anybody goes forward.
   useEffect(() => {
     if (known === null || known.next === null) return;
-    const offset = cursor === null ? 0 : stepTo(here, sessionStorage)?.offset;
+    const offset = cursor === null ? 0 : stepTo(here, inTab)?.offset;
     if (offset === undefined) return;
     const next = atCursor(query, known.next).toString();
-    remember(next, { newer: here, offset: offset + known.calls.length }, sessionStorage);
+    remember(next, { newer: here, offset: offset + known.calls.length }, inTab);
   }, [known, here]);
 
   useKeptScroll(list !== null, cursor, top);
 
   const choose = (columns: ColumnName[]): void => {
     setChosen(columns);
-    keepColumns(columns, localStorage);
+    keepColumns(columns, inBrowser);
   };
   const isEmpty = known !== null && known.calls.length === 0;
   const isFirstDay = isEmpty && !isFiltered(query) && cursor === null;

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { LiveCall } from '../../dashboard/schemas/live.ts';
 import { number, reasonInWords } from '../format.ts';
+import { useConnection } from '../live/connection.ts';
 import { KeysHelp, useKeys, type Key } from '../live/keys.tsx';
 import { ListenCard, type ListenHandle } from '../live/listen-card.tsx';
 import '../live/live.css';
@@ -38,6 +39,7 @@ export function LiveCallPage({ id }: { id: string }) {
   const whisper = useRef<HTMLTextAreaElement>(null);
   const say = useRef<HTMLTextAreaElement>(null);
   const over = state.is === 'over';
+  const simulated = useConnection().facts?.simulated === true;
   useTitle(call === null ? 'Live call' : `${call.caller} · ${call.agent}`);
 
   const keys: Key[] = [
@@ -51,7 +53,7 @@ export function LiveCallPage({ id }: { id: string }) {
 
   if (state.is === 'unknown')
     return (
-      <Empty title="No such call">
+      <Empty whole title="No such call">
         <p>
           Nobody knows a call by this id. See <Link href="/live">the live calls</Link> or{' '}
           <Link href="/calls">all calls</Link>.
@@ -85,6 +87,11 @@ export function LiveCallPage({ id }: { id: string }) {
         <TranscriptLog entries={entries} over={over} />
         <div class="live-side">
           <ListenCard callId={id} over={over} handle={listen} onListening={setListening} />
+          {simulated && !over && (
+            <p class="hint">
+              The simulator answers: what you whisper or have said reaches it, but it says what its script has.
+            </p>
+          )}
           <LineCard callId={id} action="whisper" field={WHISPER} over={over} focus={whisper} />
           <LineCard callId={id} action="say" field={SAY} over={over} focus={say} />
           <EndCard callId={id} targets={call.targets} over={over} asked={asked} ask={ask} />

@@ -4,7 +4,7 @@ import { Empty, Link, useTitle } from '../ui.tsx';
 export function NotFound() {
   useTitle('Not found');
   return (
-    <Empty title="There is nothing here">
+    <Empty whole title="There is nothing here">
       <p>
         Try <Link href="/live">the live calls</Link> or <Link href="/calls">all calls</Link>.
       </p>

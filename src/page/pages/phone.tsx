@@ -78,7 +78,8 @@ function Hints({ facts: { simulated, draining, agents } }: { facts: PhoneFacts }
 function Handset({ facts, phone }: { facts: PhoneFacts; phone: Phone }) {
   const id = useId();
   const session = useSession();
-  const lines = facts.agents.flatMap(({ name, answers }) => answers.map((to) => ({ name, to })));
+  // "*" stands for a number that the agent may answer by name as well.
+  const lines = facts.agents.flatMap(({ name, answers }) => [...new Set(answers)].map((to) => ({ name, to })));
   const [to, setTo] = useState(lines[0]?.to ?? '');
   const [name, setName] = useState('');
   const field = useRef<HTMLInputElement>(null);
@@ -249,8 +250,10 @@ function useKeys(does: { busy: boolean; call: () => void; hangUp: () => void; pr
     const pressed = (event: KeyboardEvent): void => {
       const { busy, call, hangUp, press } = latest.current;
       if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
-      if (event.key === 'Escape' && busy) return hangUp();
       const { target } = event;
+      // A dialog over the phone has its own Escape and Enter: who logs in again does not lose the call.
+      if (target instanceof Element && target.closest('dialog') !== null) return;
+      if (event.key === 'Escape' && busy) return hangUp();
       if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;
       if (KEYS.includes(event.key)) return press(event.key);
       // A button under the focus has its own Enter.

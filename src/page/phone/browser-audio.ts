@@ -5,7 +5,7 @@ import playbackUrl from '../worklets/playback.worklet.ts?worker&url';
 import type { PlaybackNews, PlaybackOrder } from '../worklets/playback.worklet.ts';
 import type { CapturedFrame } from './capture.ts';
 import type { Playback } from './media-stream-client.ts';
-import { MULAW_RATE } from './mulaw.ts';
+import { MULAW_RATE } from '../mu-law.ts';
 
 export interface BrowserAudioHooks {
   frame: (frame: CapturedFrame) => void;

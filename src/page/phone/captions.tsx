@@ -1,7 +1,8 @@
 // The running transcript of the phone's own call. Words come from strangers: they are text, and nothing else.
+import { Fragment } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { LiveEntry } from '../../dashboard/schemas/live.ts';
-import type { LineState } from './phone-line.ts';
+import type { LineState, Notice } from './phone-line.ts';
 import { Badge, Empty } from '../ui.tsx';
 
 const KINDS: Record<LiveEntry['kind'], string> = {
@@ -41,17 +42,26 @@ export function Captions({ line }: { line: LineState | null }) {
       }}
     >
       {entries.length === 0 && notices.length === 0 && <Silence line={line} />}
+      <Notices of={notices.filter(({ behind }) => behind === null || line?.entries.has(behind) !== true)} />
       {entries.map((entry) => (
-        <Caption key={entry.entry} entry={entry} />
-      ))}
-      {notices.map(({ kind, text }, i) => (
-        <p key={`notice-${i}`} class="phone-aside">
-          <Badge tone={kind === 'say' ? 'info' : 'warn'}>{kind === 'say' ? 'Announcement' : 'Not here'}</Badge> {text}
-        </p>
+        <Fragment key={entry.entry}>
+          <Caption entry={entry} />
+          <Notices of={notices.filter(({ behind }) => behind === entry.entry)} />
+        </Fragment>
       ))}
     </div>
   );
 }
+
+const Notices = ({ of }: { of: readonly Notice[] }) => (
+  <>
+    {of.map(({ kind, text }, i) => (
+      <p key={i} class="phone-aside">
+        <Badge tone={kind === 'say' ? 'info' : 'warn'}>{kind === 'say' ? 'Announcement' : 'Not here'}</Badge> {text}
+      </p>
+    ))}
+  </>
+);
 
 function Silence({ line }: { line: LineState | null }) {
   if (line === null)

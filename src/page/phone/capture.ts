@@ -1,6 +1,6 @@
 // From the microphone's samples to frames of a media stream: rate, mu-law, about 20 ms a frame, each with its true place in
 // time. Audio comes in quanta of 128 samples that do not fit 20 ms, and now and then some are missing. Pure; runs in a worklet.
-import { MULAW_RATE, SILENCE, toByte } from './mulaw.ts';
+import { MULAW_RATE, SILENCE, toByte } from '../mu-law.ts';
 import { Resampler } from './resampler.ts';
 
 /** A piece of the caller's line. */

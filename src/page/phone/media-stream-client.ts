@@ -1,6 +1,6 @@
 // The caller's side of one media stream, as a carrier speaks it: numbers and times what goes up, reads what comes down, gives
 // marks back. Pure: no socket, no audio, no clock; whoever owns them passes things on. Tested in Node without a browser.
-import { BYTES_PER_MS } from './mulaw.ts';
+import { BYTES_PER_MS } from '../mu-law.ts';
 
 /** Whose stream it is, as the server said. */
 export interface StreamIds {

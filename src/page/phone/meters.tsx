@@ -1,7 +1,7 @@
 // The levels of both sides, drawn by themselves at the screen's pace, so that the page need not be drawn anew for them.
 import { useEffect, useRef } from 'preact/hooks';
+import { loudness } from '../format.ts';
 import type { Levels } from './use-phone.ts';
-import { loudness } from './words.ts';
 
 /** What is left of a level after one picture: it falls by half in a fifth of a second. */
 const FALL = 0.94;

@@ -21,6 +21,13 @@ export type LinePhase = 'dialling' | 'ringing' | 'connected' | 'between' | 'ende
 /** `socket_refused`: there never was a connection; `socket_lost`: it broke. The server says the others. */
 export type LineEnd = { by: 'caller' | 'server'; why: PhoneEnd | 'socket_refused' | 'socket_lost' };
 
+export interface Notice {
+  kind: 'say' | CannotDo;
+  text: string;
+  /** The line of the transcript that was the latest by then; null: there was none. */
+  behind: number | null;
+}
+
 export interface LineState {
   phase: LinePhase;
   callId: string;
@@ -31,7 +38,7 @@ export interface LineState {
   /** The running transcript, by the number of each line. */
   entries: ReadonlyMap<number, LiveEntry>;
   /** What the carrier itself would say or do now, the latest last. */
-  notices: readonly { kind: 'say' | CannotDo; text: string }[];
+  notices: readonly Notice[];
 }
 
 export interface PhoneLineOptions {
@@ -154,7 +161,8 @@ export class PhoneLine {
         return this.#notice(message.what, message.text);
       case 'caption': {
         const entries = new Map(this.#state.entries);
-        for (const entry of message.entries) entries.set(entry.entry, entry);
+        // Who is on the phone is the caller: what operators do is not for them, least of all what they whisper.
+        for (const entry of message.entries) if (entry.kind !== 'operator') entries.set(entry.entry, entry);
         for (const oldest of [...entries.keys()].slice(0, Math.max(0, entries.size - MAX_ENTRIES)))
           entries.delete(oldest);
         return this.#change({ entries });
@@ -173,7 +181,9 @@ export class PhoneLine {
   }
 
   #notice(kind: 'say' | CannotDo, text: string): void {
-    this.#change({ notices: [...this.#state.notices, { kind, text }].slice(-MAX_NOTICES) });
+    const { notices, entries } = this.#state;
+    const behind = entries.size === 0 ? null : Math.max(...entries.keys());
+    this.#change({ notices: [...notices, { kind, text, behind }].slice(-MAX_NOTICES) });
   }
 
   #streamOver(): void {

@@ -1,6 +1,6 @@
 // The phone's play buffer: first in, first out; marks come back when all before them has been played, or at once when a clear
 // throws it away. What is played is counted to the sample, so that the server knows what was heard. Pure; runs in a worklet.
-import { MULAW_RATE, toFloat } from './mulaw.ts';
+import { MULAW_RATE, toFloat } from '../mu-law.ts';
 
 /** The server sends a few seconds ahead; what goes beyond this was never asked for. */
 const MAX_QUEUED_BYTES = 120 * MULAW_RATE;

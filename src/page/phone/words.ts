@@ -47,7 +47,3 @@ const PROBLEMS: Record<AudioProblem, string> = {
 };
 
 export const problemInWords = (problem: AudioProblem): string => PROBLEMS[problem];
-
-/** What a level of 0 to 1 looks like on a scale of 0 to 1: 60 dB from left to right, as ears have it. */
-export const loudness = (level: number): number =>
-  level <= 0.001 ? 0 : Math.min(1, 1 + (20 * Math.log10(level)) / 60);

@@ -1,6 +1,6 @@
 // The loudspeaker's side of the audio thread: plays the queue, tells of marks in the very quantum in which they come due, and of
 // the level now and then. Only glue: playback-queue.ts and resampler.ts do it.
-import { MULAW_RATE } from '../phone/mulaw.ts';
+import { MULAW_RATE } from '../mu-law.ts';
 import { PlaybackQueue } from '../phone/playback-queue.ts';
 import { Resampler } from '../phone/resampler.ts';
 

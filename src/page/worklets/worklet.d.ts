@@ -8,3 +8,5 @@ declare function registerProcessor(name: string, processor: new (options?: unkno
 declare const sampleRate: number;
 /** Samples of the context before this quantum. */
 declare const currentFrame: number;
+/** Of the context, in seconds. */
+declare const currentTime: number;

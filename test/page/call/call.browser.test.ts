@@ -243,11 +243,16 @@ describeInBrowser('the page of a call', () => {
     await drawn(page);
     await page.getByText('There is no recording to play: what you see is who spoke when, by the turns').waitFor();
     expect(await page.getByRole('button', { name: '▶ Play' }).isDisabled()).toBe(true);
-    expect(await page.getByRole('link', { name: '↓ Audio' }).count()).toBe(0);
+    // What is not there is not offered: a browser would say of it that the download failed, and not why.
+    await page.getByRole('link', { name: '↓' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Copy replay command' }).waitFor({ state: 'detached' });
     await page.locator('.call-line.caller').first().click();
     expect(await now(page)).toContain('0:07.0');
     await page.getByRole('tab', { name: 'Events' }).click();
     await page.getByText('There is no tape of this call here').waitFor();
+    await page.getByRole('tab', { name: 'Files' }).click();
+    for (const file of ['audio.wav', 'tape.jsonl', 'record.json'])
+      await page.getByText(`${file} is not there`).waitFor();
   });
 
   it('shows a call under way as far as it is kept, with a way to see it live', async () => {
@@ -264,7 +269,7 @@ describeInBrowser('the page of a call', () => {
   it('says that there is no such call, and comes back when the server does', async () => {
     browser.allow(/404 .*\/api\/calls\/no-such-call/, /503/);
     const page = await enter('/calls/no-such-call');
-    await page.getByRole('heading', { name: 'There is no such call' }).waitFor();
+    await page.getByRole('heading', { name: 'There is no such call', level: 1 }).waitFor();
     server.refusal.status = 503;
     await page.goto(`${server.origin}/calls/${SHORT}`);
     await page.getByRole('alert').first().waitFor();

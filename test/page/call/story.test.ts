@@ -85,6 +85,10 @@ describe('what the record adds', () => {
       troubles: [{ atMs: 1, what: 'session_lost', why: '1006' }],
       guarded: [{ atMs: 3, guardrail: 'prices' }],
       handOffs: [{ atMs: 4, agent: 'Night Desk' }],
+      operated: [
+        { atMs: 5, action: 'whispered', target: '' },
+        { atMs: 6, action: 'transfers', target: 'reception' },
+      ],
       keysPressed: 3,
       quality: { deductions: [{ part: 'dead_air', points: 4, why: 'two waits' }] },
     });
@@ -93,6 +97,9 @@ describe('what the record adds', () => {
       'Hand-over: reception could not take the call (busy) [bad]',
       'Guardrail: prices stopped what was being said [bad]',
       'Hand-off: Night Desk answers from now on [plain]',
+      'Operator: whispered to the agent [operator]',
+      // It was asked for; whether it came to that is another line.
+      'Operator: asked for the call to be handed over to reception [operator]',
     ]);
     expect(keysPressed).toBe(3);
     expect(deductions).toEqual([{ part: 'dead_air', points: 4, why: 'two waits' }]);

@@ -1,10 +1,8 @@
 // Listening in, without a browser: frames as they come over the socket, and what is heard of them and when.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeSample } from '../../../src/audio/mulaw.ts';
 import { JitterBuffer } from '../../../src/page/live/jitter-buffer.ts';
 import { readFrame, readOrder } from '../../../src/page/live/listen-frame.ts';
-import { muLawSample } from '../../../src/page/live/mu-law.ts';
 
 const RATE = 8_000;
 const QUANTUM = 128;
@@ -58,10 +56,6 @@ function gaps(samples: Float32Array): number[] {
     .filter((zeros) => zeros !== '')
     .map((zeros) => zeros.length);
 }
-
-test('mu-law is decoded as the server decodes it', () => {
-  for (let byte = 0; byte < 256; byte += 1) expect(muLawSample(byte) * 32_768 + 0).toBeCloseTo(decodeSample(byte), 6);
-});
 
 describe('the time line', () => {
   test('even frames are heard whole, once, at most 100 ms late', () => {

@@ -173,6 +173,65 @@ describeInBrowser('a live call', { timeout: 60_000 }, () => {
     expect(server.scene.actions).toHaveLength(2);
   });
 
+  test('a session that is over in the middle of a line costs nobody the line, and shows nothing meanwhile', async () => {
+    chromium.allow(/401/);
+    const page = await enter();
+    await page.getByRole('textbox', { name: 'Say to the caller' }).fill('One moment, please.');
+    await page.getByRole('textbox', { name: 'Whisper to the agent' }).fill('offer the morning');
+    await page.context().clearCookies();
+    await page.keyboard.press('Enter');
+    const again = page.getByRole('dialog', { name: 'Your session is over' });
+    await again.waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await takePictures(page, 'log-in-again');
+    // Nobody hands over, or reads, what lies below; neither do streams go on asking.
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    expect(await page.locator('.live-log').isVisible()).toBe(false);
+    for (const key of ['Escape', 'Escape', 'Escape']) await page.keyboard.press(key);
+    await again.getByLabel('Admin token').fill('not this one, surely');
+    await again.getByRole('button', { name: 'Log in' }).click();
+    await again.getByRole('alert').getByText('not the admin token').waitFor();
+    expect(asked.map((url) => new URL(url).pathname)).toEqual(['/api/session']);
+    await again.getByLabel('Admin token').fill(server.token);
+    await page.keyboard.press('Enter');
+    await again.waitFor({ state: 'detached' });
+    expect(await page.getByRole('textbox', { name: 'Say to the caller' }).inputValue()).toBe('One moment, please.');
+    await page.getByRole('textbox', { name: 'Whisper to the agent' }).press('Enter');
+    await page.getByText('The agent knows. The caller heard nothing.').waitFor();
+    expect(server.scene.actions.map(({ action, body }) => [action, body])).toEqual([
+      ['whisper', { text: 'offer the morning' }],
+    ]);
+    // The stream goes on, too.
+    server.scene.write(ID, [liveEntry(77)]);
+    await page.locator('[data-entry="77"]').waitFor();
+  });
+
+  test('whoever does not log in again leaves all of it', async () => {
+    chromium.allow(/401/);
+    const page = await enter();
+    await page.getByRole('textbox', { name: 'Whisper to the agent' }).fill('offer the morning');
+    await page.context().clearCookies();
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Give up what was begun' }).click();
+    await page.getByRole('heading', { name: 'Trunkline' }).waitFor();
+    expect(await page.getByRole('textbox', { name: 'Whisper to the agent' }).count()).toBe(0);
+    expect(await page.evaluate('document.activeElement.name')).toBe('token');
+  });
+
+  test('says that the simulator says what its script has, where it answers', async () => {
+    server.scene.server = { ...serverFacts(), simulated: true };
+    const page = await enter();
+    await page.getByText('it says what its script has').waitFor();
+    // The frame asks how the server is, and by now it is another one.
+    server.scene.server = serverFacts();
+    const asked = page.waitForResponse(/\/api\/live$/);
+    await page.reload();
+    await asked;
+    await page.getByRole('heading', { name: 'Transcript' }).waitFor();
+    expect(await page.getByText('it says what its script has').count()).toBe(0);
+  });
+
   test('hand-over and hang-up ask first; the focus comes back', async () => {
     const page = await enter();
     await page.getByRole('combobox', { name: /^To/ }).selectOption('emergency');

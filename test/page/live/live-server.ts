@@ -137,6 +137,7 @@ export interface LiveServer {
   scene: Scene;
   /** Opens a page of somebody who is logged in. */
   enter(open: (url: string) => Promise<Page>, path: string): Promise<Page>;
+  token: string;
   /** The process goes: all connections break. */
   down(): Promise<void>;
   /** And comes back on the same port. */
@@ -154,7 +155,7 @@ export async function startLiveServer(): Promise<LiveServer> {
   const origin = `http://127.0.0.1:${port}`;
   const beat = setInterval(() => scene.tellFacts({}), 1_000);
   return {
-    ...{ origin, scene },
+    ...{ origin, scene, token: ADMIN_TOKEN },
     async enter(open, path) {
       const page = await open('about:blank');
       const answer = await page.request.post(`${origin}/api/session`, { data: { token: ADMIN_TOKEN, name: 'Test' } });

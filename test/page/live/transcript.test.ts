@@ -9,7 +9,6 @@ import {
   mergeEntries,
   MOST_ENTRIES,
   placeOf,
-  pretty,
 } from '../../../src/page/live/transcript.ts';
 import { liveEntry } from './facts.ts';
 
@@ -106,10 +105,4 @@ describe('what is read out', () => {
     expect(finalLines(entries, upTo, false)).toEqual({ lines: [], upTo });
     expect(finalLines([...entries, caller(3)], upTo, false).lines).toEqual(['Caller: words 3']);
   });
-});
-
-test('JSON is laid out, anything else stays as it is', () => {
-  expect(pretty('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}');
-  expect(pretty('{"cut":"of')).toBe('{"cut":"of');
-  expect(pretty('')).toBe('');
 });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Capture, type CapturedFrame } from '../../../src/page/phone/capture.ts';
-import { encodeSample, SILENCE } from '../../../src/page/phone/mulaw.ts';
+import { encodeSample, SILENCE } from '../../../src/page/mu-law.ts';
 
 const capturing = (rate: number) => {
   const frames: CapturedFrame[] = [];

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LiveEntry } from '../../../src/dashboard/schemas/live.ts';
 import { type LineSocket, PhoneLine } from '../../../src/page/phone/phone-line.ts';
-import { endInWords, isFault, loudness } from '../../../src/page/phone/words.ts';
+import { endInWords, isFault } from '../../../src/page/phone/words.ts';
 
 class FakeSocket implements LineSocket {
   readyState = 0;
@@ -88,6 +88,25 @@ describe('a call from the page', () => {
     expect(line.state.entries.get(0)?.text).toBe('Bye.');
   });
 
+  test('what the carrier would do stands behind the line that was the latest then', () => {
+    const { socket, line } = calling();
+    socket.open();
+    socket.says(stream);
+    socket.says({ event: 'caption', entries: [entry(0, 'One moment.'), entry(1, 'I connect you.')] });
+    socket.says({ event: 'cannot', what: 'transfer', text: 'Nobody can be rung up from here.' });
+    socket.says({ event: 'caption', entries: [entry(2, 'You are back.')] });
+    expect(line.state.notices).toEqual([{ kind: 'transfer', text: 'Nobody can be rung up from here.', behind: 1 }]);
+  });
+
+  test('what operators do to the call is not for the caller', () => {
+    const { socket, line } = calling();
+    socket.open();
+    socket.says(stream);
+    const whisper = { ...entry(1, 'Tells the agent: do not trust them'), kind: 'operator' };
+    socket.says({ event: 'caption', entries: [entry(0, 'Hello.'), whisper] });
+    expect([...line.state.entries.values()].map(({ text }) => text)).toEqual(['Hello.']);
+  });
+
   test('keeps its length over a second stream, and plays nothing of the first one', () => {
     const { socket, line, heard } = calling();
     socket.open();
@@ -123,7 +142,7 @@ describe('a call from the page', () => {
     const { socket, line, said } = calling();
     socket.open();
     socket.says({ event: 'say', text: 'We are closed.' });
-    expect(line.state.notices).toEqual([{ kind: 'say', text: 'We are closed.' }]);
+    expect(line.state.notices).toEqual([{ kind: 'say', text: 'We are closed.', behind: null }]);
     said();
     expect(socket.events).toEqual(['dial', 'said']);
     line.hangUp();
@@ -181,8 +200,4 @@ test('every end has words, and says what to do where there is something to do', 
     expect(isFault({ by: 'server', why })).toBe(true);
   }
   expect(isFault({ by: 'caller', why: 'hung_up' })).toBe(false);
-});
-
-test('levels are drawn as ears have them', () => {
-  expect([0, 0.001, 0.0316, 1, 7].map((level) => Math.round(100 * loudness(level)))).toEqual([0, 0, 50, 100, 100]);
 });

@@ -174,6 +174,47 @@ describeInBrowser('the browser phone', { timeout: 90_000 }, () => {
     await page.getByText('You hung up.').waitFor();
   });
 
+  test('a session that is over in the middle of a call does not end the call', async () => {
+    const server = await started();
+    // Every half minute the frame asks how the server is; here every second.
+    const impatient =
+      'const later = setTimeout; globalThis.setTimeout = (does, ms) => later(does, ms === 30_000 ? 1_000 : ms);';
+    const page = await phoneOf(server, impatient, 'operator');
+    await call(page).click();
+    await page.getByText('Connected').waitFor();
+    await page.context().clearCookies();
+    const again = page.getByRole('dialog', { name: 'Your session is over' });
+    await again.waitFor();
+    // Neither a key of the dialog hangs up, nor is a digit of the token dialled.
+    for (const key of ['Escape', 'Escape', '1']) await page.keyboard.press(key);
+    expect(server.calls.live).toBe(1);
+    await again.getByLabel('Admin token').fill(server.adminToken);
+    await page.keyboard.press('Enter');
+    await again.waitFor({ state: 'detached' });
+    await page.getByText('Connected').waitFor();
+    expect(server.calls.live).toBe(1);
+    expect(await page.getByText('Keys', { exact: true }).count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await page.getByText('You hung up.').waitFor();
+  });
+
+  test('an agent that answers a number and all others is offered once', async () => {
+    const server = await started();
+    const page = await phoneOf(server);
+    await page.route('**/api/phone', async (route) => {
+      const facts = (await (await route.fetch()).json()) as { agents: { answers: string[] }[] };
+      const [agent] = facts.agents;
+      const agents = [
+        { ...agent, answers: ['+15005550001', '+15005550001'] },
+        { ...agent, name: 'Night Desk', answers: ['+15005550002'] },
+      ];
+      await route.fulfill({ json: { ...facts, agents } });
+    });
+    await page.reload();
+    await page.getByRole('option', { name: /Night Desk/ }).waitFor({ state: 'attached' });
+    expect(await page.getByLabel('Agent').getByRole('option').count()).toBe(2);
+  });
+
   test('a server that stops says so', async () => {
     const server = await started();
     const page = await phoneOf(server);

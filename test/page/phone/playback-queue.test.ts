@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PlaybackBuffer } from '../../../src/phone/playback-buffer.ts';
-import { toFloat } from '../../../src/page/phone/mulaw.ts';
+import { toFloat } from '../../../src/page/mu-law.ts';
 import { PlaybackQueue } from '../../../src/page/phone/playback-queue.ts';
 
 const bytes = (length: number, first = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) & 0xff);

@@ -1,7 +1,7 @@
 // The page's own mu-law against the package that the server uses: every byte, every sample.
 import alawmulaw from 'alawmulaw';
 import { expect, test } from 'vitest';
-import { decodeSample, encodeSample, SILENCE, toByte, toFloat } from '../../../src/page/phone/mulaw.ts';
+import { decodeSample, encodeSample, SILENCE, toByte, toFloat } from '../../src/page/mu-law.ts';
 
 const { mulaw } = alawmulaw;
 

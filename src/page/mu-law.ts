@@ -1,5 +1,5 @@
-// G.711 mu-law for the audio worklets: floating-point samples to bytes and back, by tables made once. Pure; runs in a worklet,
-// where nothing of the page is.
+// G.711 mu-law on the page: bytes to floating-point samples and back, by tables made once. Pure; most of it runs in audio
+// worklets, where nothing of the page is.
 
 /** Samples, and bytes, a second. */
 export const MULAW_RATE = 8_000;
@@ -27,8 +27,8 @@ export function decodeSample(byte: number): number {
   return bits & 0x80 ? 0 - size : size;
 }
 
-const TO_FLOAT = Float32Array.from({ length: 256 }, (_, byte) => decodeSample(byte) / 32_768);
-const TO_BYTE = Uint8Array.from({ length: 65_536 }, (_, i) => encodeSample(i - 32_768));
+const TO_FLOAT = /* @__PURE__ */ Float32Array.from({ length: 256 }, (_, byte) => decodeSample(byte) / 32_768);
+const TO_BYTE = /* @__PURE__ */ Uint8Array.from({ length: 65_536 }, (_, i) => encodeSample(i - 32_768));
 
 /** mu-law byte of a sample from -1 to 1; what is beyond is clipped. */
 export const toByte = (sample: number): number => {
