@@ -70,6 +70,8 @@ export interface Operators {
   kept(fact: StoreEvent): void;
   /** The API and the page. */
   register(app: FastifyInstance): Promise<void>;
+  /** Keeps the agent files as they are now, so that the page of a call can show the one that answered it. */
+  keepAgentFiles(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -140,8 +142,8 @@ export function operatorsSide(options: OperatorsOptions): Operators {
       ];
       await app.register(dashboardApi, { routes, entrance, version, clock, log });
       await pageFiles(app, { publicUrl, ...(options.pageDir === undefined ? {} : { dir: options.pageDir }) });
-      void tellAgentFiles(agents, config.agentsDir, append, clock);
     },
+    keepAgentFiles: () => tellAgentFiles(agents, config.agentsDir, append, clock),
     async close() {
       await phones.close();
       await sockets.close();
@@ -150,7 +152,6 @@ export function operatorsSide(options: OperatorsOptions): Operators {
   };
 }
 
-/** The agent files as they are now, so that a call's page can show the one that it was answered by. */
 async function tellAgentFiles(
   agents: readonly Agent[],
   dir: string,

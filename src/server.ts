@@ -360,6 +360,7 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     );
   }
 
+  await operators.keepAgentFiles();
   const unregister = keepRegistered({
     nodes: coordination.nodes,
     facts: { nodeId, publicUrl, version: VERSION, startedWallMs: clock.wallMs() },

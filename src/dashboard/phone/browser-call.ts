@@ -1,55 +1,22 @@
 // One call of a browser phone. It is the carrier of its caller: asks the voice webhook with a signature, follows the TwiML that
 // it gets, joins the browser to the media socket, and tells the end. What holds the signing token is here; the browser only
 // ever sees the media-stream protocol. Owns its requests, its stream and its timers, and lets go of all when it is over.
-import { OWN_PHONE_FIELD } from '../../carrier/twilio/signature.ts';
-import type { Clock } from '../../clock.ts';
-import { callbackTimestamp, completedParams, newSid, streamParams } from '../../phone/call-params.ts';
-import type { Origin } from '../../phone/signed-request.ts';
+import { newSid } from '../../phone/call-params.ts';
 import type { TwimlElement } from '../../phone/twiml-reader.ts';
-import type { LiveEntry } from '../schemas/live.ts';
+import { BrowserCaptions, type BrowserCaptionsOptions } from './browser-captions.ts';
+import { BrowserRequests, type BrowserRequestsOptions, readVerbs, type TwimlDocument } from './browser-requests.ts';
 import { BrowserStream } from './browser-stream.ts';
-import type { CannotDo, PhoneEnd, PhoneMessage } from './phone-messages.ts';
+import type { CannotDo, PhoneEnd } from './phone-messages.ts';
 
-/**
- * Tells of a live call's transcript: first what there is, then what is new or has changed, at last that the call is gone. Gives
- * how to stop it; null: there is no such call here.
- */
-export type Captions = (
-  callId: string,
-  tell: (entries: readonly LiveEntry[]) => void,
-  gone: () => void,
-) => (() => void) | null;
-
-export interface BrowserCallOptions {
-  clock: Clock;
-  origin: Origin;
-  accountSid: string;
-  /** As a carrier spells them: `client:name`; a number or a SIP address. */
-  from: string;
-  to: string;
-  captions: Captions;
-  /** That a call is ours and no carrier's, by its id. */
-  proofOf: (callSid: string) => string;
-  /** Whether the caller may know numbers, tools and what operators do: one with a link is only a caller. */
-  isOperator: boolean;
-  tell: (message: PhoneMessage) => void;
+export interface BrowserCallOptions extends BrowserCaptionsOptions, Omit<BrowserRequestsOptions, 'callSid' | 'status'> {
   /** A frame of the media stream. */
   relay: (data: Buffer) => void;
   /** The call has an id of ours. */
   admitted: (callId: string) => void;
-  fault: (error: unknown) => void;
-}
-
-interface TwimlDocument {
-  verbs: TwimlElement[];
-  /** Where it came from: the base of relative addresses. */
-  url: string;
 }
 
 /** A call that is sent from document to document is cut off here. */
 const MAX_DOCUMENTS = 50;
-/** The server answers in some 50 ms. A carrier would wait for 15 s. */
-const WEBHOOK_LIMIT_MS = 10_000;
 /** How long a sentence may take when the browser does not say that it was said: 70 ms a letter, and a breath. */
 const SAY_MS_PER_LETTER = 70;
 const SAY_BREATH_MS = 600;
@@ -57,8 +24,6 @@ const MAX_SAY_MS = 30_000;
 const MAX_PAUSE_MS = 30_000;
 const MAX_GATHER_MS = 30_000;
 const MAX_DIGITS = 32;
-/** From the end of the call to its last caption. */
-const LAST_WORDS_MS = 1_500;
 
 export class BrowserCall {
   readonly callSid = newSid('CA');
@@ -67,6 +32,8 @@ export class BrowserCall {
   /** Resolves a moment later: when the last words have been written down too. */
   readonly done: Promise<void>;
   readonly #options: BrowserCallOptions;
+  readonly #requests: BrowserRequests;
+  readonly #captions: BrowserCaptions;
   readonly #over = new AbortController();
   /** Aborted when an order takes the call elsewhere. */
   #takeOver = new AbortController();
@@ -75,15 +42,15 @@ export class BrowserCall {
   #end: { by: 'caller' | 'server'; why: PhoneEnd } = { by: 'server', why: 'completed' };
   #stream: BrowserStream | null = null;
   #callId = '';
-  #stopCaptions: (() => void) | null = null;
-  #captionsOver: () => void = () => {};
   #said: () => void = () => {};
   #keyed: (digit: string) => void = () => {};
 
   constructor(options: BrowserCallOptions) {
     this.#options = options;
+    this.#requests = new BrowserRequests({ ...options, callSid: this.callSid, status: () => this.#status });
+    this.#captions = new BrowserCaptions(options);
     this.ended = this.#run();
-    this.done = this.ended.then(() => this.#lastWords());
+    this.done = this.ended.then(() => this.#captions.lastWords());
   }
 
   /** A frame of the media stream from the browser. */
@@ -135,7 +102,7 @@ export class BrowserCall {
     let answeredMs = clock.nowMs();
     try {
       tell({ event: 'ringing', callSid: this.callSid });
-      const answer = await this.#ask('/voice');
+      const answer = await this.#requests.document(this.#cut, '/voice');
       answeredMs = clock.nowMs();
       if (!this.isOver) this.#status = 'in-progress';
       await this.#follow(answer);
@@ -149,7 +116,7 @@ export class BrowserCall {
     // A caller who hangs up while it rings is not there to hear who answers.
     if (this.#status === 'ringing') this.#status = 'no-answer';
     if (this.#status === 'in-progress') this.#status = 'completed';
-    await this.#tellEnd(clock.nowMs() - answeredMs).catch(fault);
+    await this.#requests.tellEnd(clock.nowMs() - answeredMs).catch(fault);
   }
 
   /** Carries out document after document until nothing more is said. */
@@ -188,7 +155,8 @@ export class BrowserCall {
         return null;
       }
       const then = await this.#carryOut(verb, url);
-      if (then !== null) return this.#cut.aborted ? null : this.#ask(then.to, then.params, url);
+      if (then !== null)
+        return this.#cut.aborted ? null : this.#requests.document(this.#cut, then.to, then.params, url);
     }
     return null;
   }
@@ -248,7 +216,7 @@ export class BrowserCall {
       headers: { 'User-Agent': 'Trunkline.Phone/1.0', ...origin.headers(url.href, {}) },
       opened: ({ streamSid }) => {
         tell({ event: 'stream', callId: this.#callId, ...this.#ids, streamSid, customParameters });
-        this.#caption();
+        if (this.#callId !== '') this.#captions.begin(this.#callId);
       },
       toBrowser: relay,
     });
@@ -258,42 +226,14 @@ export class BrowserCall {
     this.#stream = null;
     if (this.isOver) return;
     tell({ event: 'stream_over' });
-    if (end === 'refused' || end === 'stalled') void this.#tellStreamFailed(element, base, stream.streamSid, end);
+    if (end === 'refused' || end === 'stalled')
+      void this.#requests.tellStreamFailed(element, base, stream.streamSid, end);
   }
 
   #know(callId: string): void {
     if (this.#callId !== '' || callId === '') return;
     this.#callId = callId;
     this.#options.admitted(callId);
-  }
-
-  /** Captions begin with the first stream, and go on through the following ones. */
-  #caption(): void {
-    const { captions, tell, isOperator } = this.#options;
-    if (this.#callId === '') return;
-    this.#stopCaptions ??= captions(
-      this.#callId,
-      (entries) => {
-        const shown = isOperator ? [...entries] : entries.flatMap(forCaller);
-        if (shown.length > 0) tell({ event: 'caption', entries: shown });
-      },
-      () => {
-        this.#stopCaptions = null;
-        this.#captionsOver();
-      },
-    );
-  }
-
-  /** What was said last is often written down only when the call is over. */
-  async #lastWords(): Promise<void> {
-    if (this.#stopCaptions === null) return;
-    const { clock } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#captionsOver = resolve;
-    const cancel = clock.at(clock.nowMs() + LAST_WORDS_MS, resolve);
-    await promise;
-    cancel();
-    this.#stopCaptions?.();
   }
 
   /** Lets the browser read a sentence aloud, and waits for as long as that may take. */
@@ -348,42 +288,6 @@ export class BrowserCall {
     this.#options.tell({ event: 'cannot', what, text });
   }
 
-  /** Asks for a document; `base` is that of a relative address. @throws when there is none that can be followed */
-  async #ask(to: string, params: Record<string, string> = {}, base?: string): Promise<TwimlDocument> {
-    const { origin, clock } = this.#options;
-    if (!URL.canParse(to, base ?? origin.resolve('/').href)) throw new Error('an address that is none');
-    const url = origin.resolve(to, base);
-    if (!origin.owns(url)) throw new Error('a document from somewhere else');
-    const late = new AbortController();
-    const cancel = clock.at(clock.nowMs() + WEBHOOK_LIMIT_MS, () => late.abort());
-    const signal = AbortSignal.any([this.#cut, late.signal]);
-    const reply = await origin.ask(url, { ...this.#params(), ...params }, { signal });
-    cancel();
-    if (reply.status !== 200) throw new Error(`${url.pathname} answered ${reply.status}`);
-    return { verbs: await readVerbs(reply.body, reply.contentType), url: url.href };
-  }
-
-  /** The status callback of the end; the answer changes nothing. */
-  async #tellEnd(durationMs: number): Promise<void> {
-    const { origin, clock } = this.#options;
-    const facts = completedParams(Math.max(0, durationMs), clock.wallMs());
-    await origin.ask(origin.resolve('/voice/status'), { ...this.#params(), ...facts });
-  }
-
-  async #tellStreamFailed(element: TwimlElement, base: string, streamSid: string, end: string): Promise<void> {
-    const { origin, clock, fault } = this.#options;
-    const { statusCallback = '', name = '' } = element.attributes;
-    if (!URL.canParse(statusCallback, base)) return;
-    const url = origin.resolve(statusCallback, base);
-    if (!origin.owns(url)) return;
-    const event = { streamSid, name, event: 'stream-error', error: end === 'refused' ? '31920' : '31903' } as const;
-    const params = {
-      ...streamParams({ ...this.#ids, from: '', to: '' }, event, clock.wallMs()),
-      ...callbackTimestamp(0, clock.wallMs()),
-    };
-    await origin.ask(url, params).catch(fault);
-  }
-
   /** Waits; cut short by an order, by the end of the call, or by whoever gets `early`. */
   async #wait(ms: number, early: (end: () => void) => void = () => {}): Promise<void> {
     const { clock } = this.#options;
@@ -407,42 +311,7 @@ export class BrowserCall {
   get #ids(): { accountSid: string; callSid: string } {
     return { accountSid: this.#options.accountSid, callSid: this.callSid };
   }
-
-  /** Parameters of every request about the call, as a carrier sends them for a softphone. */
-  #params(): Record<string, string> {
-    const { accountSid, from, to } = this.#options;
-    return {
-      AccountSid: accountSid,
-      ApiVersion: '2010-04-01',
-      [OWN_PHONE_FIELD]: this.#options.proofOf(this.callSid),
-      CallSid: this.callSid,
-      CallStatus: this.#status,
-      Called: to,
-      Caller: from,
-      Direction: 'inbound',
-      From: from,
-      To: to,
-    };
-  }
-}
-
-/** The reader comes with the first call: it takes a moment to load, and most servers never see one. */
-async function readVerbs(document: string, contentType: string): Promise<TwimlElement[]> {
-  const { readTwiml } = await import('../../phone/twiml-reader.ts');
-  return readTwiml(document, contentType);
 }
 
 const secondsOf = (given: string | undefined, standard: number): number =>
   given !== undefined && /^\d{1,6}$/.test(given) ? Number(given) : standard;
-
-/**
- * What a caller may see: what they hear and say, and that something is done; not what tools are told, nor whispers, nor words
- * that a rule of the agent stopped before they were heard.
- */
-function forCaller(entry: LiveEntry): LiveEntry[] {
-  if (entry.heard !== null) return [{ ...entry, text: entry.heard, unheard: null, tool: null }];
-  if (entry.kind === 'operator' || entry.kind === 'trouble') return [];
-  if (entry.kind === 'tool' || entry.kind === 'transfer' || entry.kind === 'hand_off')
-    return [{ ...entry, text: '', tool: null }];
-  return [entry];
-}

@@ -6,7 +6,8 @@ import { ownPhoneProof } from '../../carrier/twilio/signature.ts';
 import { newSid } from '../../phone/call-params.ts';
 import { Origin } from '../../phone/signed-request.ts';
 import type { Who } from '../api-route.ts';
-import { BrowserCall, type Captions } from './browser-call.ts';
+import { BrowserCall } from './browser-call.ts';
+import type { Captions } from './browser-captions.ts';
 import { type PhoneMessage, readPhoneFrame } from './phone-messages.ts';
 
 export interface BrowserPhonesOptions {

@@ -1,7 +1,7 @@
 // The captions of browser phones, out of what operators watch: the same lines, told to the phone of that very call.
 import type { LiveCalls } from '../live/live-calls.ts';
 import type { LiveEntry } from '../schemas/live.ts';
-import type { Captions } from './browser-call.ts';
+import type { Captions } from './browser-captions.ts';
 
 /** Calls that another process has let in have no captions here. */
 export const liveCaptions =

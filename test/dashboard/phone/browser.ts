@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type Cancel, realClock } from '../../../src/clock.ts';
 import type { Who } from '../../../src/dashboard/api-route.ts';
-import type { Captions } from '../../../src/dashboard/phone/browser-call.ts';
+import type { Captions } from '../../../src/dashboard/phone/browser-captions.ts';
 import { BrowserPhones } from '../../../src/dashboard/phone/browser-phones.ts';
 import { type LineSocket, type LineState, PhoneLine } from '../../../src/page/phone/phone-line.ts';
 import { PlaybackQueue } from '../../../src/page/phone/playback-queue.ts';
