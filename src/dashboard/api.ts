@@ -9,7 +9,7 @@ import { ERROR_CODES, type ErrorCode, TrunklineError } from '../errors.ts';
 import type { ApiRoute, Content } from './api-route.ts';
 import { type Admitted, type Entrance, forbidden, isRefusal, type Knock, type Refusal } from './entrance.ts';
 import { EventStreams } from './event-streams.ts';
-import { failure, jsonSchema } from './json-schema.ts';
+import { jsonSchema } from './json-schema.ts';
 import { isContentReply, openApi } from './openapi.ts';
 import { type DoorRoute, doorRoutes, linkRoutes } from './routes/session.ts';
 import { API_HEADERS } from './security-headers.ts';
@@ -103,8 +103,10 @@ async function api(app: FastifyInstance, options: DashboardApiOptions): Promise<
         return route.reply === null ? reply.code(204).send() : answer.body;
       },
     });
-  const description = openApi(options.version, [...routes, ...doors]);
-  app.get('/openapi.json', { config: { access: 'operator' } }, () => description);
+  // Made when somebody asks for it: a server that starts has callers waiting.
+  let description: Record<string, unknown> | undefined;
+  const describe = () => (description ??= openApi(options.version, [...routes, ...doors]));
+  app.get('/openapi.json', { config: { access: 'operator' } }, describe);
 }
 
 /** Methods that change nothing. */
@@ -125,13 +127,10 @@ const UNREADABLE: Readonly<Record<number, string>> = {
 
 /** What Fastify has to know of a route. */
 function served({ method, path, reply }: Pick<ApiRoute, 'method' | 'path' | 'reply'>, access: Access) {
-  const failures = { '4xx': FAILURE, '5xx': FAILURE };
-  const good = reply === null || isContentReply(reply) ? {} : { 200: jsonSchema(reply) };
-  const response = { ...good, ...failures };
+  // Failures have no schema here: they are all made by `fail`, and each would be compiled once more for each route.
+  const response: Record<string, unknown> = reply === null || isContentReply(reply) ? {} : { 200: jsonSchema(reply) };
   return { method: method satisfies HTTPMethods, url: path, config: { access }, schema: { response } };
 }
-
-const FAILURE = jsonSchema(failure);
 
 const knockOf = ({ headers, ip }: FastifyRequest): Knock => ({ headers, address: ip });
 
