@@ -49,7 +49,8 @@ class Mixed extends BaseSequencer {
 /** Minutes of processor time that a newcomer need not wait for; `.ci/run` runs them with all others (`CI=true npm test`). */
 const LEFT_TO_CI = [
   ...['chaos/chaos', 'bench/bench', 'e2e/churn', 'e2e/rolling-restart', 'e2e/transfer-processes', 'e2e/process'],
-  ...['e2e/scripted-connections', 'e2e/bounds', 'e2e/races', 'e2e/scripted-answers'],
+  ...['e2e/scripted-connections', 'e2e/bounds', 'e2e/races', 'e2e/scripted-answers', 'e2e/rollover'],
+  ...['e2e/model-fallback', 'e2e/carrier-faults', 'e2e/transfer-faults', 'dashboard/secret-keys'],
 ].map((name) => `test/${name}.e2e.test.ts`);
 const isCi = process.env['CI'] === 'true';
 if (!isCi) console.log(`Left to CI=true, which .ci/run sets: ${LEFT_TO_CI.join(', ')}`);
