@@ -392,3 +392,46 @@ test('a caller who is with a person is not taken away from there', () => {
   expect(people).not.toContain('drop');
   over(line);
 });
+
+// --- the line fails meanwhile
+
+test('a model that never says the wrap-up: the caller hears the recorded apology to its end, then it is over', () => {
+  const { line } = open();
+  line.model.plans.push({ ...says(900), thinkMs: 60_000 });
+  order(line, END);
+  const askedAtMs = line.clock.nowMs();
+  line.until(() => line.termination !== null, 20_000);
+  expect(line.termination).toMatchObject({ reason: 'operator_ended' });
+  expect(line.clock.nowMs() - askedAtMs).toBeLessThan(8_000);
+  const [apology] = did(line, 'leg.play');
+  expect(apology).toMatchObject({ utterance: 'clip:apology', startsAtMs: askedAtMs + 3_500 });
+  expect(did(line, 'note.settled').at(-1)).toMatchObject({ utterance: 'clip:apology', outcome: 'heard' });
+  over(line);
+});
+
+test('a model that stalls on a line: the caller hears something, and the next session is asked for the line', () => {
+  const { line } = open({ laterModels: [{ answer: says(600) }] });
+  line.model.plans.push({ ...says(600), thinkMs: 60_000 });
+  order(line, say('Your taxi is here.'));
+  line.advance(12_000);
+  const lines = asked(line).filter((words) => words?.includes('Your taxi is here.'));
+  expect(lines).toHaveLength(2);
+  expect(line.call.state.phase).toBe('talking');
+  over(line);
+});
+
+test('a line that waits while the media breaks is said when the caller is back', () => {
+  const { line } = open();
+  line.model.plans.push(says(4_000));
+  callerSays(line);
+  line.until(() => did(line, 'leg.play').length > 1, 4_000);
+  order(line, say('Your taxi is here.'));
+  expect(asked(line).some((words) => words?.includes('taxi'))).toBe(false);
+  line.report({ type: 'leg.closed', cause: 'socket_lost', detail: '' });
+  line.advance(1_000);
+  expect(asked(line).some((words) => words?.includes('taxi'))).toBe(false);
+  line.startMedia();
+  line.advance(8_000);
+  expect(asked(line).filter((words) => words?.includes('taxi'))).toHaveLength(1);
+  over(line);
+});
