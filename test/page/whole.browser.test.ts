@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decode } from '../../src/audio/mulaw.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import { renderTrack, trackFromTimeline } from '../../src/phone/caller-track.ts';
 import { type Server, startServer } from '../../src/server.ts';
 import { axeViolations, builtPage, describeInBrowser, takePictures, useBrowser } from '../support/browser.ts';
 import { recordedPath, sampleAgent } from '../support/e2e.ts';
+import { microphoneWav } from '../support/microphone.ts';
 
 /** The human: waits for the greeting, asks for support, and speaks up in the middle of the long answer. */
 const HUMAN = renderTrack(
@@ -28,30 +28,10 @@ const AGENTS = fileURLToPath(new URL('../fixtures/agents', import.meta.url));
 let folder = '';
 let server: Server;
 
-/** 16-bit samples, as Chromium's fake microphone reads them. */
-function pcmWav(mulaw: Uint8Array): Buffer {
-  const samples = decode(mulaw);
-  const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + data.length, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(8_000, 24);
-  head.writeUInt32LE(16_000, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(data.length, 40);
-  return Buffer.concat([head, data]);
-}
-
 describeInBrowser('the whole page', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'trunkline-whole-'));
-    await writeFile(microphone, pcmWav(HUMAN));
+    await writeFile(microphone, microphoneWav(HUMAN));
     server = await startServer({
       config: { ...readConfig({ HOST: '127.0.0.1', DATA_DIR: join(folder, 'data'), AGENTS_DIR: AGENTS }), port: 0 },
       log: createLogger({ level: 'warn' }),

@@ -117,6 +117,18 @@ export function complaintsOf(page: Page, tell: (trouble: string) => void): void 
   });
 }
 
+/** Logs in by the token and opens a view. @throws with what the server said */
+export async function enterPage(
+  open: (url: string) => Promise<Page>,
+  { origin, token, path }: { origin: string; token: string; path: string },
+): Promise<Page> {
+  const page = await open('about:blank');
+  const answer = await page.request.post(`${origin}/api/session`, { data: { token, name: 'Test' } });
+  if (!answer.ok()) throw new Error(`no log-in: ${answer.status()} ${await answer.text()}`);
+  await page.goto(origin + path);
+  return page;
+}
+
 let axeSource = '';
 
 /** What axe-core finds wrong, as lines to read; nothing is right. */

@@ -1,4 +1,5 @@
 // The real page, the real routes of a call and real files, over calls that a test makes up; no call core and no sockets.
+import { enterPage } from '../../support/browser.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,13 +74,7 @@ export async function startCallServer(dir: string): Promise<CallServer> {
       await applyEvents(db, factsOf(call));
       await writeFiles(dataDir, call, { audio, tape, record });
     },
-    async enter(open, path) {
-      const page = await open('about:blank');
-      const answer = await page.request.post(`${origin}/api/session`, { data: { token: ADMIN_TOKEN, name: 'Test' } });
-      if (!answer.ok()) throw new Error(`no log-in: ${answer.status()} ${await answer.text()}`);
-      await page.goto(origin + path);
-      return page;
-    },
+    enter: (open, path) => enterPage(open, { origin, token: ADMIN_TOKEN, path }),
     async close() {
       await app.close();
       await db.destroy();

@@ -15,7 +15,7 @@ import type { Database } from '../../../src/store/database.ts';
 import type { CallsTable, LinesTable } from '../../../src/store/schema.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { askOf, inMemory } from '../../costs/seed.ts';
-import { builtPage } from '../../support/browser.ts';
+import { builtPage, enterPage } from '../../support/browser.ts';
 
 const ADMIN_TOKEN = 'token-of-the-test-of-the-list';
 
@@ -63,13 +63,7 @@ export async function startCallsServer(): Promise<CallsServer> {
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   return {
     ...{ origin, db, asked, before },
-    async enter(open, path) {
-      const page = await open('about:blank');
-      const answer = await page.request.post(`${origin}/api/session`, { data: { token: ADMIN_TOKEN, name: 'Test' } });
-      if (!answer.ok()) throw new Error(`no log-in: ${answer.status()} ${await answer.text()}`);
-      await page.goto(origin + path);
-      return page;
-    },
+    enter: (open, path) => enterPage(open, { origin, token: ADMIN_TOKEN, path }),
     async close() {
       await app.close();
       await db.destroy();

@@ -18,7 +18,7 @@ import type { LiveCall, LiveEntry, ServerFacts } from '../../../src/dashboard/sc
 import { pageSockets } from '../../../src/dashboard/upgrades.ts';
 import { TrunklineError } from '../../../src/errors.ts';
 import { z } from 'zod';
-import { builtPage } from '../../support/browser.ts';
+import { builtPage, enterPage } from '../../support/browser.ts';
 import { serverFacts } from './facts.ts';
 
 const ADMIN_TOKEN = 'token-of-the-test-of-the-live-views';
@@ -156,13 +156,7 @@ export async function startLiveServer(): Promise<LiveServer> {
   const beat = setInterval(() => scene.tellFacts({}), 1_000);
   return {
     ...{ origin, scene, token: ADMIN_TOKEN },
-    async enter(open, path) {
-      const page = await open('about:blank');
-      const answer = await page.request.post(`${origin}/api/session`, { data: { token: ADMIN_TOKEN, name: 'Test' } });
-      if (!answer.ok()) throw new Error(`no log-in: ${answer.status()} ${await answer.text()}`);
-      await page.goto(origin + path);
-      return page;
-    },
+    enter: (open, path) => enterPage(open, { origin, token: ADMIN_TOKEN, path }),
     down: () => app.close(),
     async up() {
       app = await start(scene, dir, port);

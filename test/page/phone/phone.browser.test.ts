@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { decode, silence } from '../../../src/audio/mulaw.ts';
+import { silence } from '../../../src/audio/mulaw.ts';
 import { readConfig } from '../../../src/config.ts';
 import { createLogger } from '../../../src/log.ts';
 import { type Server, startServer } from '../../../src/server.ts';
@@ -13,6 +13,7 @@ import type { SimulatedSession } from '../../../src/simulator/session.ts';
 import type { Script } from '../../../src/simulator/script.ts';
 import { builtPage, describeInBrowser, takePictures, useBrowser } from '../../support/browser.ts';
 import { interruption, question, sampleAgent } from '../../support/e2e.ts';
+import { microphoneWav } from '../../support/microphone.ts';
 
 const script: Script = {
   greeting: { items: [{ say: ['short_ok'] }] },
@@ -23,33 +24,13 @@ const script: Script = {
 /** Asks and interrupts, again and again: the fake microphone plays it in a loop from the moment it is opened. */
 const HUMAN = Buffer.concat([silence(3_000 * 8), question(), silence(4_500 * 8), interruption(), silence(6_000 * 8)]);
 
-/** 16-bit samples, as Chromium's fake microphone reads them. */
-function linearWav(pcmu: Uint8Array): Buffer {
-  const samples = decode(pcmu);
-  const wav = Buffer.alloc(44 + 2 * samples.length);
-  wav.write('RIFF', 0);
-  wav.writeUInt32LE(wav.length - 8, 4);
-  wav.write('WAVEfmt ', 8);
-  wav.writeUInt32LE(16, 16);
-  wav.writeUInt16LE(1, 20);
-  wav.writeUInt16LE(1, 22);
-  wav.writeUInt32LE(8_000, 24);
-  wav.writeUInt32LE(16_000, 28);
-  wav.writeUInt16LE(2, 32);
-  wav.writeUInt16LE(16, 34);
-  wav.write('data', 36);
-  wav.writeUInt32LE(2 * samples.length, 40);
-  for (const [i, sample] of samples.entries()) wav.writeInt16LE(sample, 44 + 2 * i);
-  return wav;
-}
-
 describeInBrowser('the browser phone', { timeout: 90_000 }, () => {
   let folder = '';
   const servers: Server[] = [];
   const microphone = join(tmpdir(), `trunkline-phone-${process.pid}.wav`);
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'trunkline-phone-'));
-    await writeFile(microphone, linearWav(HUMAN));
+    await writeFile(microphone, microphoneWav(HUMAN));
   });
   afterEach(async () => {
     for (const server of servers.splice(0)) await server.close();
