@@ -1,9 +1,35 @@
-// Prints `passed failed` from vitest's JSON report, for .ci/run: node .ci/count-tests.ts <report> <exit code of the tests>
+// Prints `passed failed` from vitest's JSON report, for .ci/run, and a line for each failure after it:
+// node .ci/count-tests.ts <report> <exit code of the tests>
 import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 
 /** The part of the report that is counted. */
 export interface Report {
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    name?: string;
+    status: string;
+    message?: string;
+    assertionResults: { status: string; fullName?: string; failureMessages?: string[] }[];
+  }[];
+}
+
+/** As much of a failure's message as its line in the summary shows. */
+const SHOWN_CHARS = 300;
+
+const oneLine = (text: string): string =>
+  text
+    .replaceAll(/\x1b\[[0-9;]*m/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .slice(0, SHOWN_CHARS);
+
+/** A line for each test that failed and each file that broke: where, which, why. `root`: paths are told from here. */
+export function failures(report: Report, root: string): string[] {
+  return report.testResults.flatMap((file) => {
+    const path = relative(root, file.name ?? '');
+    const tests = file.assertionResults.filter((test) => test.status === 'failed');
+    if (file.status === 'failed' && tests.length === 0) return [`${path}: ${oneLine(file.message ?? '')}`];
+    return tests.map((test) => `${path}: ${test.fullName ?? ''}: ${oneLine(test.failureMessages?.join(' ') ?? '')}`);
+  });
 }
 
 /** Tests that ran, and what failed: tests, files that did not load, and a run that ended badly or ran nothing at all. */
@@ -22,6 +48,7 @@ export function countTests(report: Report, exitCode: number): { passed: number; 
 
 if (import.meta.main) {
   const [path = '', exitCode = '1'] = process.argv.slice(2);
-  const { passed, failed } = countTests(JSON.parse(readFileSync(path, 'utf8')) as Report, Number(exitCode));
-  console.log(`${passed} ${failed}`);
+  const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
+  const { passed, failed } = countTests(report, Number(exitCode));
+  console.log([`${passed} ${failed}`, ...failures(report, process.cwd())].join('\n'));
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { countTests, type Report } from '../../.ci/count-tests.ts';
+import { countTests, failures, type Report } from '../../.ci/count-tests.ts';
 import { dockerIgnore, execForm, parseDockerfile } from '../../.ci/dockerfile.ts';
 import { testCommand } from '../../.ci/readme-command.ts';
 import { ROOT } from '../../.ci/tree.ts';
@@ -89,6 +89,25 @@ describe('counting tests', () => {
 
   test('a bad exit code is a failure even when each test passed', () => {
     expect(countTests(report(['passed', ['passed']]), 1)).toEqual({ passed: 1, failed: 1 });
+  });
+
+  test('each failure is told in a line of its own: file, test and what was wrong', () => {
+    const failed = {
+      status: 'failed',
+      fullName: 'a call ends',
+      failureMessages: ['Error: late\n  at \u001b[31mx\u001b[39m'],
+    };
+    const files: Report = {
+      testResults: [
+        { name: '/root/test/a.test.ts', status: 'failed', assertionResults: [failed, { status: 'passed' }] },
+        { name: '/root/test/b.test.ts', status: 'failed', message: 'no such\nmodule', assertionResults: [] },
+        { name: '/root/test/c.test.ts', status: 'passed', assertionResults: [{ status: 'passed' }] },
+      ],
+    };
+    expect(failures(files, '/root')).toEqual([
+      'test/a.test.ts: a call ends: Error: late at x',
+      'test/b.test.ts: no such module',
+    ]);
   });
 
   test('running nothing is a failure', () => {
