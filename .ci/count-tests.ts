@@ -2,6 +2,7 @@
 // node .ci/count-tests.ts <report> <exit code of the tests>
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** The part of the report that is counted. */
 export interface Report {
@@ -16,11 +17,7 @@ export interface Report {
 /** As much of a failure's message as its line in the summary shows. */
 const SHOWN_CHARS = 300;
 
-const oneLine = (text: string): string =>
-  text
-    .replaceAll(/\x1b\[[0-9;]*m/g, '')
-    .replaceAll(/\s+/g, ' ')
-    .slice(0, SHOWN_CHARS);
+const oneLine = (text: string): string => stripVTControlCharacters(text).replaceAll(/\s+/g, ' ').slice(0, SHOWN_CHARS);
 
 /** A line for each test that failed and each file that broke: where, which, why. `root`: paths are told from here. */
 export function failures(report: Report, root: string): string[] {
