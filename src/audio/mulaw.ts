@@ -23,14 +23,6 @@ export const bytesToMs = (bytes: number): number => bytes / BYTES_PER_MS;
 /** Bytes of PCMU in `ms`, rounded down to a whole sample. */
 export const msToBytes = (ms: number): number => Math.floor(ms * BYTES_PER_MS);
 
-/** The length in bytes of what a base64 string holds, without decoding it. */
-export function base64Bytes(payload: string): number {
-  const length = payload.length;
-  if (length === 0) return 0;
-  const padding = payload.charCodeAt(length - 1) !== 61 ? 0 : payload.charCodeAt(length - 2) === 61 ? 2 : 1;
-  return Math.floor((length * 3) / 4) - padding;
-}
-
 /** 16-bit linear sample of one mu-law byte. */
 export const decodeSample = (byte: number): number => DECODED[byte & 0xff] as number;
 

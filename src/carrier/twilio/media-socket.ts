@@ -1,10 +1,10 @@
 // One media socket's life, from the 101 to the last byte: waits for `start`, joins the leg to its call, reads what
 // Twilio sends, and ends exactly once. Owns the socket; the leg and the plugin ask.
 import type { RawData, WebSocket } from 'ws';
-import { base64Bytes } from '../../audio/mulaw.ts';
 import type { Cancel, Clock } from '../../clock.ts';
 import type { CallIntake, LegCloseCause, MediaClaim } from '../carrier.ts';
 import type { TwilioCounters } from './counters.ts';
+import { type FrameReader, frameReader } from './frame-reader.ts';
 import { TwilioLeg } from './leg.ts';
 import { watchLiveness } from './liveness.ts';
 import { parseStreamMessage, type StreamMessage } from './messages.ts';
@@ -54,7 +54,7 @@ const INTERNAL = 1011;
  */
 type Phase =
   | { name: 'waiting'; cancelDeadline: Cancel }
-  | { name: 'streaming'; leg: TwilioLeg; streamSid: string }
+  | { name: 'streaming'; leg: TwilioLeg; streamSid: string; readFrame: FrameReader }
   | { name: 'closing'; leg: TwilioLeg | null; cancelTerminate: Cancel }
   | { name: 'closed' };
 
@@ -100,7 +100,13 @@ export class MediaSocket {
     if (!this.#withinRate()) return;
     if (isBinary) return this.#forgive('binary', 'a binary message');
     // A Buffer, whatever the type allows: `ws` makes nothing else unless asked.
-    const message = parseStreamMessage((data as Buffer).toString());
+    const bytes = data as Buffer;
+    const frame = phase.name === 'streaming' ? phase.readFrame(bytes) : null;
+    if (frame !== null && phase.name === 'streaming') {
+      this.#options.counters.message('in', 'media');
+      return phase.leg.report(frame);
+    }
+    const message = parseStreamMessage(bytes.toString());
     this.#options.counters.message('in', message.kind);
     if (message.kind === 'unknown') return; // Twilio may add messages at any time: no number of them is a fault.
     if (message.kind === 'malformed') return this.#forgive('malformed', message.reason, false);
@@ -115,15 +121,13 @@ export class MediaSocket {
     }
     if (message.streamSid !== streamSid) return this.#forgive('misplaced', `${message.kind} of another stream`);
     switch (message.kind) {
-      case 'media': {
-        const { chunk: sequence, timestampMs, payload } = message;
+      case 'media':
         return leg.report({
           type: 'leg.audio',
-          sequence,
-          timestampMs,
-          chunk: { payload, bytes: base64Bytes(payload) },
+          sequence: message.chunk,
+          timestampMs: message.timestampMs,
+          chunk: message.audio,
         });
-      }
       case 'dtmf':
         return leg.report({ type: 'leg.digit_pressed', digit: message.digit });
       case 'mark':
@@ -157,7 +161,8 @@ export class MediaSocket {
         this.#socket.terminate(); // A close frame would only queue behind what is not being read.
       },
     });
-    this.#phase = { name: 'streaming', leg, streamSid: start.streamSid };
+    const { streamSid } = start;
+    this.#phase = { name: 'streaming', leg, streamSid, readFrame: frameReader(streamSid) };
     this.#stopWatching = watchLiveness({
       clock,
       heardAtMs: () => this.#tokensAtMs,

@@ -2,7 +2,7 @@
 // throws. Names and shapes: npm `openai` 7.55.0 declarations and openai-openapi 2.3.0 (GA event set).
 import type { RateLimitFact } from '../../realtime/throttle.ts';
 import type { AudioChunk } from '../../audio/chunk.ts';
-import { base64Bytes } from '../../audio/mulaw.ts';
+import { base64Bytes, isBase64 } from '../../audio/base64.ts';
 import { type Json, number, object, string } from './json.ts';
 import { answerUsage, type TimeUsage, type TokenUsage, transcriptionUsage } from './usage.ts';
 
@@ -141,6 +141,7 @@ function read(type: string, o: Json): ServerMessage | null | undefined {
     case 'response.output_item.done':
       return outputItem(type, o);
     case 'response.output_audio.delta': {
+      // Printed into the carrier's JSON as it came; and what holds no sound must not count as a sign of life.
       const payload = string(o.delta);
       if (payload === null || !isBase64(payload) || !ids(o, 'response_id', 'item_id')) return null;
       const chunk = { payload, bytes: base64Bytes(payload) };
@@ -244,9 +245,6 @@ function functionCall(item: Json | null): FunctionCall | null {
     status: status === 'completed' || status === 'incomplete' || status === 'in_progress' ? status : null,
   };
 }
-
-/** Audio is printed into the carrier's JSON as it came, and what holds no sound must not count as a sign of life. */
-const isBase64 = (payload: string): boolean => payload.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(payload);
 
 /** A code as it may be logged and stored: short. */
 const short = (code: string): string => code.slice(0, 100);
