@@ -95,7 +95,7 @@ export class ScriptedModel {
     this.#events = events;
     this.#after(0, () => events.open());
     this.#after(this.#o.readyAfterMs, () => this.send({ type: 'session.created', session: { type: 'realtime' } }));
-    return { send: (text) => this.#receive(text), close: () => this.#close() };
+    return { send: (message) => this.#receive(String(message)), close: () => this.#close() };
   };
 
   /** The socket goes away, after it has been silent for so long. */

@@ -127,7 +127,7 @@ export class StagedCall {
           connect: (events) => {
             this.#model = events;
             return {
-              send: (text) => this.#told(text),
+              send: (message) => this.#told(String(message)),
               close: () => this.in(10, () => this.#modelCloses('close 1000')),
             };
           },

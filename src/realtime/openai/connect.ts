@@ -26,7 +26,8 @@ export interface WireClosed {
 
 /** A socket to the model as the session needs it. Owned by its session. */
 export interface Wire {
-  send(text: string): void;
+  /** One text message, as text or as its bytes in UTF-8. */
+  send(message: string | Buffer): void;
   close(): void;
 }
 
@@ -158,7 +159,7 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
   });
 
   return {
-    send(text) {
+    send(message) {
       if (socket.readyState !== WebSocket.OPEN) return;
       if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
         // Reported when the socket has closed: nobody is told of a loss in the middle of sending.
@@ -166,7 +167,7 @@ export function connectWire(options: ConnectOptions, events: WireEvents): Wire {
         return socket.terminate();
       }
       // As bytes: `ws` masks them into one buffer with the header, which is one write and one TLS record instead of two.
-      socket.send(Buffer.from(text), AS_TEXT);
+      socket.send(typeof message === 'string' ? Buffer.from(message) : message, AS_TEXT);
     },
     close() {
       if (socket.readyState === WebSocket.CLOSED) return;

@@ -265,5 +265,15 @@ export type ClientMessage =
   | { type: 'response.create'; event_id: string; response: Record<string, unknown> }
   | { type: 'response.cancel'; event_id: string; response_id: string };
 
-/** Caller audio as the API takes it; the payload passes undecoded. */
-export const printAppend = (payload: string): string => `{"type":"input_audio_buffer.append","audio":"${payload}"}`;
+const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"');
+const APPEND_END = Buffer.from('"}');
+
+/** Caller audio as the API takes it, as bytes; the base64 of the payload passes undecoded. */
+export function printAppend(payload: string): Buffer {
+  const bytes = Buffer.allocUnsafe(APPEND_HEAD.length + payload.length + APPEND_END.length);
+  bytes.set(APPEND_HEAD);
+  // Base64 is one byte a letter; into the middle of a text it would be copied twice.
+  bytes.write(payload, APPEND_HEAD.length, 'latin1');
+  bytes.set(APPEND_END, bytes.length - APPEND_END.length);
+  return bytes;
+}

@@ -102,7 +102,7 @@ export function patientWire(options: PatientOptions, events: PatientEvents): Wir
   if (afterMs === 0) attempt();
   else waiting = clock.at(clock.nowMs() + afterMs, attempt);
   return {
-    send: (text) => wire?.send(text),
+    send: (message) => wire?.send(message),
     close() {
       closing = true;
       waiting();

@@ -288,7 +288,7 @@ describe('reading a server message', () => {
 
 test('caller audio is printed as the API takes it, payload untouched', () => {
   const payload = wire.audioOf(20);
-  const message: unknown = JSON.parse(printAppend(payload));
+  const message: unknown = JSON.parse(String(printAppend(payload)));
   expect(message).toEqual({ type: 'input_audio_buffer.append', audio: payload });
   expectClientMessage(message);
 });

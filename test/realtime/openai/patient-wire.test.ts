@@ -44,7 +44,7 @@ class Trial {
           const attempt: Attempt = { atMs: clock.nowMs(), events, sent: [], closed: false };
           this.attempts.push(attempt);
           return {
-            send: (text) => void attempt.sent.push(text),
+            send: (message) => void attempt.sent.push(String(message)),
             // A socket says that it is closed in a later turn of the loop, and only once.
             close: () => {
               if (attempt.closed) return;
