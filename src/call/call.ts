@@ -11,8 +11,8 @@ import type { RealtimeEvent, RealtimeSession } from '../realtime/session.ts';
 import type { ToolOutcome, ToolRequest } from '../tools/tool.ts';
 import { assertNever } from './assert-never.ts';
 import type { CallEffect } from './effect.ts';
-import type { CallEvent, Origin, ShellEvent, TimerName, UnstampedEvent } from './event.ts';
-import type { Feed } from './feed.ts';
+import type { CallEvent, Origin, ShellEvent, TimerName } from './event.ts';
+import type { Feed, FrameEvent } from './feed.ts';
 import { KEY_MS, WAIT_MS } from './built-ins.ts';
 import { isHidden, isTooLate } from './collecting.ts';
 import { afterFault } from './ending.ts';
@@ -110,6 +110,8 @@ export class Call {
   readonly #tools = new Map<string, AbortController>();
   readonly #drawer = new Drawer();
   readonly #queue: CallEvent[] = [];
+  /** The frame that is being worked on; onlookers are told of it when it is known what came of it. */
+  #frame: FrameEvent | null = null;
   readonly #resolveClosed: () => void;
   #state: CallState;
   #leg: CarrierLeg | null = null;
@@ -212,9 +214,17 @@ export class Call {
   receive(event: LegEvent | ShellEvent, on: Origin = this.#state.on): void {
     // A late timer, tool or mark: the onlookers have been told that nothing follows.
     if (this.#finishing) return;
-    if (!this.#working) this.#atMs = this.#options.clock.nowMs();
+    if (!this.#working) {
+      this.#atMs = this.#options.clock.nowMs();
+      if (event.type === 'leg.audio') {
+        const { type, sequence, timestampMs, chunk } = event;
+        // Written out: events of many shapes are slow to copy.
+        this.#frame = { type, sequence, timestampMs, chunk, atMs: this.#atMs, on };
+        return this.#take(this.#frame);
+      }
+    }
     this.#options.feed.input(this.#atMs, { from: 'call', event });
-    this.#take(event, on);
+    this.#take({ ...event, atMs: this.#atMs, on });
   }
 
   /** Arms the timers of the first phase; separate, so that a replay can begin at its own time. */
@@ -235,7 +245,7 @@ export class Call {
       sent: (message) => feed.sent(this.#atMs, message),
       emit: (event) => {
         const { on } = this.#state;
-        this.#take(event, on.session === session ? on : { ...on, session });
+        this.#take({ ...event, atMs: this.#atMs, on: on.session === session ? on : { ...on, session } });
       },
       released: () => {
         this.#sessions.delete(session);
@@ -249,14 +259,17 @@ export class Call {
     this.#sessions.set(session, options.openSession(hooks, wanted));
   }
 
-  #take(event: UnstampedEvent, on: Origin): void {
-    this.#queue.push({ ...event, atMs: this.#atMs, on });
+  #take(event: CallEvent): void {
+    this.#queue.push(event);
     if (this.#working) return;
     this.#working = true;
     try {
       for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
     } catch (error) {
       this.#queue.length = 0;
+      // What the fault came of is on the tape.
+      if (this.#frame !== null) this.#options.feed.input(this.#atMs, { from: 'call', event: this.#frame });
+      this.#frame = null;
       this.#options.fault(error);
       this.#collapse();
     } finally {
@@ -269,8 +282,19 @@ export class Call {
     const [state, effects] = step(before, event);
     this.#state = state;
     if (state.phase === 'ended' && before.phase !== 'ended') this.#endedHidden = isHidden(before, event.atMs);
-    this.#options.feed.stepped(event, effects);
+    this.#tell(event, effects);
     for (const effect of effects) this.#perform(effect);
+  }
+
+  #tell(event: CallEvent, effects: readonly CallEffect[]): void {
+    const { feed } = this.#options;
+    const frame = this.#frame;
+    this.#frame = null;
+    if (frame !== null) {
+      if (isOnlyPassedOn(frame, effects)) return feed.frame(frame, effects);
+      feed.input(frame.atMs, { from: 'call', event: frame });
+    }
+    feed.stepped(event, effects);
   }
 
   #perform(effect: CallEffect): void {
@@ -478,6 +502,12 @@ export class Call {
     for (const session of this.#sessions.values()) session.close();
     this.#closeLeg(afterFault(this.#state.policy));
   }
+}
+
+/** The frame goes to the model as it came, and nothing else happens. */
+function isOnlyPassedOn({ chunk, on }: FrameEvent, effects: readonly CallEffect[]): boolean {
+  const only = effects.length === 1 ? effects[0] : undefined;
+  return only?.do === 'session.append' && only.chunk === chunk && only.on === on;
 }
 
 /** The sound of keys, as one chunk; `w` is half a second of silence. */

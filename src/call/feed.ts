@@ -29,10 +29,18 @@ export interface CallFacts {
 /** Something from outside, as the machines got it. Inputs of a model session are its adapter's own, opaque here. */
 export type FeedInput = { from: 'call'; event: UnstampedEvent } | { from: 'session'; session: string; input: unknown };
 
+/** A frame of the caller's. */
+export type FrameEvent = Extract<CallEvent, { type: 'leg.audio' }>;
+
 /** Watches one call. Every method is optional; all are called synchronously and must return at once. */
 export interface Onlooker {
   input?(atMs: number, input: FeedInput): void;
   stepped?(event: CallEvent, effects: readonly CallEffect[]): void;
+  /**
+   * A frame of the caller's that went on to the model and did nothing else, as almost all do: `input` and `stepped` in one.
+   * Whoever has no `frame` is told both.
+   */
+  frame?(frame: FrameEvent): void;
   /** A control message that went to the model (not audio), as the adapter sent it. */
   sent?(atMs: number, message: unknown): void;
   /** Agent audio handed to the carrier, expected to sound from `startsAtMs`. */
@@ -76,6 +84,22 @@ export class Feed {
     for (const o of this.#onlookers) {
       try {
         o.stepped?.(event, effects);
+      } catch (error) {
+        this.#detach(o, error);
+      }
+    }
+  }
+
+  /** The frame path: nothing is made for those who take a frame as it is. `effects`: its append, for the others. */
+  frame(frame: FrameEvent, effects: readonly CallEffect[]): void {
+    for (const o of this.#onlookers) {
+      try {
+        if (o.frame !== undefined) {
+          o.frame(frame);
+          continue;
+        }
+        o.input?.(frame.atMs, { from: 'call', event: frame });
+        o.stepped?.(frame, effects);
       } catch (error) {
         this.#detach(o, error);
       }

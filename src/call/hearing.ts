@@ -53,7 +53,9 @@ export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
     // The carrier's clock runs slow or went back (late frames after a stall we filled), or jumps: its audio is real.
     next = frame.timestampMs;
   }
-  change(d, {
+  // Written out, as is the append: what many others share is slow to copy, and this is once a frame.
+  d.state = {
+    ...d.state,
     hearing: {
       nextTimestampMs: next + bytesToMs(frame.chunk.bytes),
       lastSequence: frame.sequence,
@@ -63,10 +65,10 @@ export function hear(d: Draft<ConnectedState>, frame: AudioEvent): void {
       sinceMs: hearing.sinceMs,
       givenMs: hearing.givenMs + fillMs + bytesToMs(frame.chunk.bytes),
     },
-  });
+  };
   if (d.state.session === 'gone') return;
   if (d.atMs < d.state.turn.toneUntilMs) cause(d, { do: 'session.append_silence', ms: bytesToMs(frame.chunk.bytes) });
-  else cause(d, { do: 'session.append', chunk: frame.chunk });
+  else d.effects.push({ do: 'session.append', chunk: frame.chunk, on: d.state.on });
 }
 
 /** A key was pressed. Not every carrier takes its tone out of the audio, and a model's VAD takes it for speech. */

@@ -85,6 +85,11 @@ export class LatencyTracker {
     for (const effect of effects) this.#caused(effect, event.atMs);
   }
 
+  /** A frame of so many bytes went on to the model, and nothing else happened. */
+  frame(atMs: number, bytes: number): void {
+    this.#appended(bytesToMs(bytes), atMs);
+  }
+
   /** Audio was handed to the carrier at `nowMs`, by a clock that runs on inside a step. */
   played(startsAtMs: number, nowMs: number): void {
     const sent = this.#open?.sent;

@@ -231,6 +231,11 @@ function watchCall(facts: CallFacts, m: Instruments, clock: Clock): Onlooker {
       const kind = modelMessage(input);
       if (kind !== null) m.model.in.add(kind);
     },
+    frame({ atMs, chunk }) {
+      m.frames.in.total += 1;
+      audioToModel.total += 1;
+      latency.frame(atMs, chunk.bytes);
+    },
     stepped(event, effects) {
       latency.stepped(event, effects);
       if (event.type === 'leg.audio') m.frames.in.total += 1;

@@ -70,6 +70,12 @@ export class QualityTracker {
     if (target > 0) this.#sessions.fallback = 1;
   }
 
+  /** A frame of the caller's came at `atMs`, and nothing of it was filled or left out. The frame path: a few additions. */
+  frame(atMs: number, timestampMs: number): void {
+    this.#frames += 1;
+    this.#late.arrived(atMs, timestampMs);
+  }
+
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
     if (event.type === 'leg.audio') return this.#frameCame(event, effects);
     if (this.#over) return;
@@ -101,15 +107,13 @@ export class QualityTracker {
     };
   }
 
-  /** The frame path: a few additions. */
   #frameCame(event: Extract<CallEvent, { type: 'leg.audio' }>, effects: readonly CallEffect[]): void {
     for (const effect of effects) {
       if (effect.do === 'note.filled') this.#filledMs += effect.ms;
       // Repeated, or of a leg that is no longer the call's.
       else if (effect.do === 'note.ignored') return;
     }
-    this.#frames += 1;
-    this.#late.arrived(event.atMs, event.timestampMs);
+    this.frame(event.atMs, event.timestampMs);
   }
 
   #happened(event: Exclude<CallEvent, { type: 'leg.audio' }>, effects: readonly CallEffect[]): void {

@@ -2,7 +2,7 @@
 // bill and quality are kept by files of their own; here is what concerns the call as a whole.
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent } from '../call/event.ts';
-import type { CallFacts } from '../call/feed.ts';
+import type { CallFacts, FrameEvent } from '../call/feed.ts';
 import type { APOLOGY_CLIP, GREETING_CLIP } from '../call/policy.ts';
 import type { Termination } from '../call/termination.ts';
 import type { NextStep } from '../carrier/carrier.ts';
@@ -68,12 +68,18 @@ export class RecordBuilder {
     keeper?.keep(callStarted(facts, keeper.node));
   }
 
+  /** A frame of the caller's that only went on to the model. */
+  frame({ atMs, timestampMs, chunk }: FrameEvent): void {
+    this.#latency.frame(atMs, chunk.bytes);
+    this.#quality.frame(atMs, timestampMs);
+  }
+
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
     if (isVoid(effects)) return this.#noted(effects[0] as CallEffect);
     this.#latency.stepped(event, effects);
     this.#quality.stepped(event, effects);
     if (event.type === 'leg.audio') {
-      // The frame path: nothing but notes can follow from a frame.
+      // Nothing but notes can follow from a frame.
       for (const effect of effects) this.#noted(effect);
       return;
     }

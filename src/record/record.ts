@@ -59,6 +59,7 @@ export function createRecorder({ dataDir, clock, log, prices, facts: keeper, inc
   function onlooker(facts: CallFacts): Onlooker {
     const builder = new RecordBuilder(facts, { charged, ...(prices ? { prices } : {}) }, keeper);
     return {
+      frame: (frame) => builder.frame(frame),
       stepped: (event, effects) => builder.stepped(event, effects),
       played: (startsAtMs) => builder.played(startsAtMs, clock.nowMs()),
       closed: (atMs) => keep(builder.build(atMs)),

@@ -31,8 +31,8 @@ export function troubleLog(options: { log: Logger }): OnlookerFactory {
     };
 
     return {
+      frame() {},
       stepped(event, effects) {
-        if (event.type === 'leg.audio') return;
         happened(event);
         for (const effect of effects) caused(effect);
       },

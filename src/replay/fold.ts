@@ -5,7 +5,7 @@ import { silence } from '../audio/mulaw.ts';
 import { Call } from '../call/call.ts';
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent } from '../call/event.ts';
-import { Feed, type FeedInput, type Onlooker } from '../call/feed.ts';
+import { Feed, type FeedInput, type FrameEvent, type Onlooker } from '../call/feed.ts';
 import { Shelf } from '../call/shelf.ts';
 import type { Termination } from '../call/termination.ts';
 import type { CarrierLeg, LegEvent } from '../carrier/carrier.ts';
@@ -223,6 +223,10 @@ class Fold implements Onlooker, CarrierLeg {
 
   input(atMs: number, input: FeedInput): void {
     this.#meet(this.#printer.input(atMs, input));
+  }
+
+  frame(frame: FrameEvent): void {
+    this.#meet(this.#printer.frameText(frame));
   }
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {

@@ -1,5 +1,6 @@
 // One private file of one call, written behind the call's back: writes are queued, done one after the other and bounded;
 // a fault ends the file and is told once, it is never thrown.
+import { write } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -20,6 +21,7 @@ interface Pending {
   position: number;
   /** What to write, or how many bytes of 0xff. */
   bytes: Buffer | number;
+  written?: (() => void) | undefined;
 }
 
 const FILL = Buffer.alloc(64 * 1024, 0xff);
@@ -30,6 +32,7 @@ export class CallFile {
   #queue: Pending[] = [];
   #pendingBytes = 0;
   #handle: FileHandle | null = null;
+  /** Resolves when nothing waits any more. */
   #working: Promise<void> | null = null;
   #over = false;
   #faulty = false;
@@ -38,10 +41,13 @@ export class CallFile {
     this.#options = options;
   }
 
-  /** Queues `bytes`; they must not change afterwards. */
-  write(bytes: Buffer, position: number): void {
+  /**
+   * Queues `bytes`; they must not change until `written`, which is told once they have reached the file, and never when they
+   * do not.
+   */
+  write(bytes: Buffer, position: number, written?: () => void): void {
     this.#pendingBytes += bytes.length;
-    this.#add({ bytes, position });
+    this.#add({ bytes, position, written });
   }
 
   /** Queues `count` bytes of 0xff, which take no memory. */
@@ -69,12 +75,32 @@ export class CallFile {
   async #work(): Promise<void> {
     try {
       this.#handle ??= await this.#open();
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await this.#put(this.#handle, next);
+      await this.#putAll(this.#handle.fd);
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#working = null;
     }
+  }
+
+  /** By callbacks: a file is written to several times a second and call, and each promise on the way costs as much again. */
+  #putAll(descriptor: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const putNext = (): void => {
+      const next = this.#queue.shift();
+      if (next === undefined) return resolve();
+      const { bytes, position, written } = next;
+      const done = (error: Error | null): void => {
+        if (error) return reject(error);
+        if (typeof bytes !== 'number') this.#pendingBytes -= bytes.length;
+        written?.();
+        putNext();
+      };
+      if (typeof bytes === 'number') fillAll(descriptor, bytes, position, done);
+      else writeAll(descriptor, bytes, position, done);
+    };
+    putNext();
+    return promise;
   }
 
   async #open(): Promise<FileHandle> {
@@ -86,16 +112,6 @@ export class CallFile {
     return open(join(folder, name), 'wx', 0o600);
   }
 
-  async #put(handle: FileHandle, { bytes, position }: Pending): Promise<void> {
-    if (typeof bytes !== 'number') {
-      await writeAll(handle, bytes, position);
-      this.#pendingBytes -= bytes.length;
-      return;
-    }
-    for (let done = 0; done < bytes; done += FILL.length)
-      await writeAll(handle, FILL.subarray(0, bytes - done), position + done);
-  }
-
   #fail(error: unknown): void {
     if (this.#faulty) return;
     this.#faulty = true;
@@ -105,10 +121,20 @@ export class CallFile {
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
+type Done = (error: Error | null) => void;
+
+function writeAll(descriptor: number, bytes: Buffer, position: number, done: Done): void {
+  write(descriptor, bytes, 0, bytes.length, position, (error, written) => {
+    if (error || written === bytes.length) return done(error);
+    writeAll(descriptor, bytes.subarray(written), position + written, done);
+  });
+}
+
+function fillAll(descriptor: number, count: number, position: number, done: Done): void {
+  if (count === 0) return done(null);
+  const bytes = FILL.subarray(0, count);
+  writeAll(descriptor, bytes, position, (error) => {
+    if (error) return done(error);
+    fillAll(descriptor, count - bytes.length, position + bytes.length, done);
+  });
 }

@@ -1,12 +1,14 @@
-// The onlooker that writes a call's tape to DATA_DIR/calls/<callId>/tape.jsonl. Lines gather in memory and are appended
-// together a few times a second, never one write per frame; a fault of the disk ends the tape, not the call.
+// The onlooker that writes a call's tape to DATA_DIR/calls/<callId>/tape.jsonl. Lines gather in memory, as bytes, and are
+// appended together once a second, never one write per frame; a fault of the disk ends the tape, not the call.
 import { readFileSync } from 'node:fs';
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent } from '../call/event.ts';
-import type { CallFacts, FeedInput, Onlooker, OnlookerFactory } from '../call/feed.ts';
+import type { CallFacts, FeedInput, FrameEvent, Onlooker, OnlookerFactory } from '../call/feed.ts';
 import { type Cancel, type Clock, realClock } from '../clock.ts';
 import { callLogger, type Logger } from '../log.ts';
 import { CallFile } from './call-file.ts';
+import { FRAME_LINE_BYTES } from './frame-line.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 import { printHeader, TapePrinter } from './tape.ts';
 
 export interface TapeRecorderOptions {
@@ -14,16 +16,18 @@ export interface TapeRecorderOptions {
   log: Logger;
   /** For the flush timer only; default the process's clock. */
   clock?: Clock;
-  /** Lines wait at most this long, default 250 ms, … */
+  /** Lines wait at most this long, default 1 s, … */
   flushEveryMs?: number;
-  /** … and at most this many characters, default 64 KiB. */
-  flushAtChars?: number;
+  /** … and at most this many bytes, default 8 KiB: twice what a call writes in a second. */
+  flushAtBytes?: number;
   /** A tape ends here, default 64 MiB. */
   maxBytes?: number;
   /** For counters: a tape that could not be written to its end. Called at most once per tape. */
   incomplete?: (why: 'failed' | 'size') => void;
 }
 
+/** In UTF-8, of one unit of a string. */
+const MOST_BYTES_A_LETTER = 3;
 /** Text that may wait for a slow disk. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
 
@@ -31,30 +35,45 @@ const { version: VERSION } = JSON.parse(readFileSync(new URL('../../package.json
   version: string;
 };
 
+/** Written, and not taken by another call yet: a disk that was slow for a moment gives many back at once. */
+const SPARE_BUFFERS = 64;
+
 /** Makes the tape of every call. */
-export const tapeRecorder =
-  (options: TapeRecorderOptions): OnlookerFactory =>
-  (call) =>
-    new TapeRecorder(call, options);
+export function tapeRecorder(options: TapeRecorderOptions): OnlookerFactory {
+  const capacity = Math.max(options.flushAtBytes ?? 8 * 1024, FRAME_LINE_BYTES);
+  const buffers = new SpareBuffers(capacity, SPARE_BUFFERS);
+  return (call) => new TapeRecorder(call, options, capacity, buffers);
+}
 
 class TapeRecorder implements Onlooker {
   readonly #clock: Clock;
   readonly #flushEveryMs: number;
-  readonly #flushAtChars: number;
+  readonly #capacity: number;
+  readonly #buffers: SpareBuffers;
   readonly #maxBytes: number;
   readonly #incomplete: (why: 'failed' | 'size') => void;
   readonly #printer: TapePrinter;
   readonly #file: CallFile;
-  #text: string;
+  /** The header, until it is written. */
+  #header: string;
+  /** Lines that wait: the first `#used` bytes. Null: none do. */
+  #lines: Buffer | null = null;
+  #used = 0;
   #writtenBytes = 0;
   #over = false;
   #timer: Cancel | null = null;
 
-  constructor(call: CallFacts, { dataDir, log, clock = realClock, ...options }: TapeRecorderOptions) {
+  constructor(
+    call: CallFacts,
+    { dataDir, log, clock = realClock, ...options }: TapeRecorderOptions,
+    capacity: number,
+    buffers: SpareBuffers,
+  ) {
     const { callId } = call.opening;
     this.#clock = clock;
-    this.#flushEveryMs = options.flushEveryMs ?? 250;
-    this.#flushAtChars = options.flushAtChars ?? 64 * 1024;
+    this.#flushEveryMs = options.flushEveryMs ?? 1_000;
+    this.#capacity = capacity;
+    this.#buffers = buffers;
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
     this.#incomplete = options.incomplete ?? (() => {});
     this.#printer = new TapePrinter(call.opening, call.shownArguments ?? null);
@@ -69,7 +88,7 @@ class TapeRecorder implements Onlooker {
         this.#incomplete('failed');
       },
     });
-    this.#text = printHeader(call, VERSION);
+    this.#header = printHeader(call, VERSION);
   }
 
   input(atMs: number, input: FeedInput): void {
@@ -78,6 +97,15 @@ class TapeRecorder implements Onlooker {
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
     if (!this.#over) this.#add(event.atMs, this.#printer.stepped(event, effects));
+  }
+
+  frame(frame: FrameEvent): void {
+    if (this.#over || !this.#hasRoom(frame.atMs, FRAME_LINE_BYTES)) return;
+    const lines = this.#buffer(FRAME_LINE_BYTES);
+    const end = this.#printer.frame(frame, lines, this.#used);
+    if (end === this.#used) return this.#add(frame.atMs, this.#printer.frameText(frame));
+    this.#used = end;
+    this.#gathered();
   }
 
   sent(atMs: number, message: unknown): void {
@@ -91,34 +119,68 @@ class TapeRecorder implements Onlooker {
     return this.#file.close();
   }
 
-  #add(atMs: number, lines: string): void {
-    if (lines === '') return;
-    if (this.#writtenBytes + this.#text.length + lines.length > this.#maxBytes) {
-      this.#text += this.#printer.stopped(atMs, 'size');
+  #add(atMs: number, line: string): void {
+    if (line === '' || !this.#hasRoom(atMs, line.length)) return;
+    this.#put(line);
+    this.#gathered();
+  }
+
+  /** False: the tape has reached its bound, and ended. */
+  #hasRoom(atMs: number, bytes: number): boolean {
+    if (this.#writtenBytes + this.#header.length + this.#used + bytes <= this.#maxBytes) return true;
+    this.#put(this.#printer.stopped(atMs, 'size'));
+    this.#flush();
+    this.#end();
+    this.#incomplete('size');
+    return false;
+  }
+
+  #put(line: string): void {
+    const most = line.length * MOST_BYTES_A_LETTER;
+    if (most > this.#capacity) {
       this.#flush();
-      this.#end();
-      this.#incomplete('size');
-      return;
+      return this.#write(Buffer.from(line, 'utf8'));
     }
-    this.#text += lines;
-    if (this.#text.length >= this.#flushAtChars) this.#flush();
-    else this.#timer ??= this.#clock.at(this.#clock.nowMs() + this.#flushEveryMs, () => this.#flush());
+    // First the room, which may empty what is used.
+    const lines = this.#buffer(most);
+    this.#used += lines.write(line, this.#used, 'utf8');
+  }
+
+  /** Where lines gather, with room for so many bytes more. */
+  #buffer(bytes: number): Buffer {
+    if (this.#used + bytes > this.#capacity) this.#flush();
+    this.#lines ??= this.#buffers.take();
+    return this.#lines;
+  }
+
+  #gathered(): void {
+    if (this.#used > 0) this.#timer ??= this.#clock.at(this.#clock.nowMs() + this.#flushEveryMs, () => this.#flush());
   }
 
   #flush(): void {
     this.#timer?.();
     this.#timer = null;
-    if (this.#text === '') return;
-    const bytes = Buffer.from(this.#text, 'utf8');
-    this.#text = '';
-    this.#file.write(bytes, this.#writtenBytes);
-    this.#writtenBytes += bytes.length;
+    const lines = this.#lines;
+    if (lines === null) return;
+    this.#lines = null;
+    const bytes = lines.subarray(0, this.#used);
+    this.#used = 0;
+    this.#write(bytes, () => this.#buffers.give(lines));
+  }
+
+  #write(bytes: Buffer, written?: () => void): void {
+    const header = this.#header;
+    this.#header = '';
+    const all = header === '' ? bytes : Buffer.concat([Buffer.from(header, 'utf8'), bytes]);
+    this.#file.write(all, this.#writtenBytes, written);
+    this.#writtenBytes += all.length;
   }
 
   /** Nothing more goes on this tape. */
   #end(): void {
     this.#over = true;
-    this.#text = '';
+    this.#lines = null;
+    this.#used = 0;
     this.#timer?.();
     this.#timer = null;
   }

@@ -15,10 +15,12 @@
 //   {"t":…,"sent":{…}}                                             a control message to the model
 //   {"t":…,"stopped":"size"}                                       the tape ends before the call
 //   {"t":…,"closed":true}                                          the call is over and the tape complete
+import type { AudioChunk } from '../audio/chunk.ts';
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent, Origin, UnstampedEvent } from '../call/event.ts';
-import type { CallFacts, FeedInput } from '../call/feed.ts';
+import type { CallFacts, FeedInput, FrameEvent } from '../call/feed.ts';
 import type { CallOpening } from '../call/state.ts';
+import { FRAME_LINE_BYTES, printFrameLine } from './frame-line.ts';
 
 export const TAPE_VERSION = 2;
 
@@ -87,7 +89,7 @@ export class TapeError extends Error {
 
 // --- printing
 
-/** Prints one tape, line by line, each with its newline. Holds a frame back until it is known what became of it. */
+/** Prints one tape, line by line, each with its newline. */
 export class TapePrinter {
   readonly #baseMs: number;
   readonly #on: Origin;
@@ -98,8 +100,6 @@ export class TapePrinter {
   #callerRef = 0;
   #modelChunk: unknown = null;
   #modelRef = 0;
-  #held: { atMs: number; event: AudioEvent } | null = null;
-
   readonly #shown: ((name: string, text: string) => string) | null;
 
   /** @param shown the arguments of a tool as they may be kept; default: as they are */
@@ -110,33 +110,49 @@ export class TapePrinter {
   }
 
   input(atMs: number, input: FeedInput): string {
-    const before = this.#release();
     if (input.from === 'session') {
       const of = input.session === this.#on.session ? '' : `,"of":${JSON.stringify(input.session)}`;
-      return `${before}{${this.#time(atMs)}${of},"session":${this.#json(input.input)}}\n`;
+      return `{${this.#time(atMs)}${of},"session":${this.#json(input.input)}}\n`;
     }
     const { event } = input;
-    if (event.type !== 'leg.audio') return `${before}{${this.#time(atMs)},"call":${JSON.stringify(event)}}\n`;
-    this.#callerChunk = event.chunk;
-    this.#callerRef = this.#callerBytes;
-    this.#callerBytes += event.chunk.bytes;
-    this.#held = { atMs, event };
-    return before;
+    if (event.type !== 'leg.audio') return `{${this.#time(atMs)},"call":${JSON.stringify(event)}}\n`;
+    this.#callerSent(event.chunk);
+    const { type, sequence, timestampMs, chunk } = event;
+    const plain = { type, sequence, timestampMs, chunk: this.#reference(chunk) };
+    return `{${this.#time(atMs)},"call":${JSON.stringify(plain)}}\n`;
   }
 
   stepped(event: CallEvent, effects: readonly CallEffect[]): string {
-    if (this.#held !== null && event.type === 'leg.audio' && this.#wentOn(event, effects)) {
-      this.#held = null;
-      return `{${this.#time(event.atMs)},"frame":[${event.sequence},${event.timestampMs},${event.chunk.bytes}]}\n`;
-    }
-    const before = this.#release();
-    if (effects.length === 0) return before;
+    if (effects.length === 0) return '';
     const list = effects.map((effect) => this.#effect(effect)).join();
-    return `${before}{${this.#time(event.atMs)},"after":"${event.type}","do":[${list}]}\n`;
+    return `{${this.#time(event.atMs)},"after":"${event.type}","do":[${list}]}\n`;
+  }
+
+  /**
+   * A frame that only went on to the model, into `out` from `at`, where `FRAME_LINE_BYTES` must be free; returns where its
+   * line ends. That is `at` where it is no line in short, at a time or by a number that a wire cannot bring.
+   */
+  frame({ atMs, sequence, timestampMs, chunk }: FrameEvent, out: Buffer, at: number): number {
+    const ns = Math.round((atMs - this.#baseMs) * NS_PER_MS);
+    const isWhole = ns >= 0 && timeOf(this.#baseMs, ns / NS_PER_MS) === atMs;
+    if (!isWhole || !isCount(sequence) || !isCount(timestampMs)) return at;
+    this.#callerSent(chunk);
+    return printFrameLine(out, at, ns, sequence, timestampMs, chunk.bytes);
+  }
+
+  /** The same as text; in long, as input and effects, where it is no line in short. */
+  frameText(frame: FrameEvent): string {
+    const line = Buffer.alloc(FRAME_LINE_BYTES);
+    const end = this.frame(frame, line, 0);
+    if (end > 0) return line.toString('latin1', 0, end);
+    const { atMs, chunk, on } = frame;
+    return (
+      this.input(atMs, { from: 'call', event: frame }) + this.stepped(frame, [{ do: 'session.append', chunk, on }])
+    );
   }
 
   sent(atMs: number, message: unknown): string {
-    return `${this.#release()}{${this.#time(atMs)},"sent":${this.#kept(JSON.stringify(message))}}\n`;
+    return `{${this.#time(atMs)},"sent":${this.#kept(JSON.stringify(message))}}\n`;
   }
 
   stopped(atMs: number, why: string): string {
@@ -144,21 +160,13 @@ export class TapePrinter {
   }
 
   closed(atMs: number): string {
-    return `${this.#release()}{${this.#time(atMs)},"closed":true}\n`;
+    return `{${this.#time(atMs)},"closed":true}\n`;
   }
 
-  #wentOn(event: AudioEvent & Pick<CallEvent, 'on'>, effects: readonly CallEffect[]): boolean {
-    const only = effects.length === 1 ? effects[0] : undefined;
-    return only?.do === 'session.append' && only.chunk === event.chunk && sameOrigin(only.on, event.on);
-  }
-
-  #release(): string {
-    if (this.#held === null) return '';
-    const { atMs, event } = this.#held;
-    this.#held = null;
-    const { type, sequence, timestampMs, chunk } = event;
-    const plain = { type, sequence, timestampMs, chunk: this.#reference(chunk) };
-    return `{${this.#time(atMs)},"call":${JSON.stringify(plain)}}\n`;
+  #callerSent(chunk: AudioChunk): void {
+    this.#callerChunk = chunk;
+    this.#callerRef = this.#callerBytes;
+    this.#callerBytes += chunk.bytes;
   }
 
   /** An effect is addressed to where the call began unless it says otherwise. */
@@ -235,8 +243,6 @@ function redacted({ kind, value }: { kind: string; value: string }): string {
   return kind === 'pstn' && digits.length > 4 ? `pstn:…${digits.slice(-2)}` : kind;
 }
 
-type AudioEvent = Extract<UnstampedEvent, { type: 'leg.audio' }>;
-
 const NS_PER_MS = 1_000_000;
 
 /**
@@ -244,6 +250,8 @@ const NS_PER_MS = 1_000_000;
  * back that the machines got. A time that is not one has its line say it in full (`at`).
  */
 export const timeOf = (baseMs: number, t: number): number => Math.round((baseMs + t) * NS_PER_MS) / NS_PER_MS;
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 const sameOrigin = (a: Origin, b: Origin): boolean =>
   a === b || (a.leg === b.leg && a.session === b.session && a.epoch === b.epoch);

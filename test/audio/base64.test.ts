@@ -24,7 +24,10 @@ test('one wrong letter anywhere is seen, also in a text that is read in parts', 
 });
 
 test('agrees with its letters about every text', () => {
-  const nearly = fc.string({ unit: fc.constantFrom(...'AZaz09+/=="\\\n é\u0122'), maxLength: 24 });
+  const nearly = fc.string({
+    unit: fc.constantFrom('A', 'Z', 'a', 'z', '0', '9', '+', '/', '=', '-', '"', '\\', '\n', 'é', '\u0122'),
+    maxLength: 24,
+  });
   fc.assert(
     fc.property(nearly, (text) => {
       // What the decoder takes holds nothing that could break out of a JSON text.

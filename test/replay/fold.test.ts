@@ -19,6 +19,7 @@ async function taped(play: (staged: StagedCall) => Promise<void>): Promise<strin
     };
     return {
       input: (atMs, input) => add(printer.input(atMs, input)),
+      frame: (frame) => add(printer.frameText(frame)),
       stepped: (event, effects) => add(printer.stepped(event, effects)),
       sent: (atMs, message) => add(printer.sent(atMs, message)),
       closed: (atMs) => add(printer.closed(atMs)),

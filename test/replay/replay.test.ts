@@ -45,6 +45,7 @@ async function wholeTape(): Promise<string> {
     new StagedCall(stagedFacts(), [
       () => ({
         input: (atMs, input) => add(printer.input(atMs, input)),
+        frame: (frame) => add(printer.frameText(frame)),
         stepped: (event, effects) => add(printer.stepped(event, effects)),
         sent: (atMs, message) => add(printer.sent(atMs, message)),
         closed: (atMs) => add(printer.closed(atMs)),

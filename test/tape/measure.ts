@@ -5,7 +5,6 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { CallEffect } from '../../src/call/effect.ts';
 import type { Onlooker, OnlookerFactory } from '../../src/call/feed.ts';
 import { createLogger } from '../../src/log.ts';
 import { foldTape } from '../../src/replay/fold.ts';
@@ -19,7 +18,7 @@ const round = (n: number): number => Math.round(n * 100) / 100;
 
 const BATCH = 50;
 
-/** A frame as the feed tells it: input, then the step. Time inside the onlooker. */
+/** A frame as the feed tells it. Time inside the onlooker. */
 async function frameCost(name: string, make: OnlookerFactory, batches: number): Promise<void> {
   const facts = stagedFacts(true);
   const { on } = facts.opening;
@@ -35,13 +34,11 @@ async function frameCost(name: string, make: OnlookerFactory, batches: number): 
       sequence++;
       const chunk = { payload: frame.toString('base64'), bytes: 160 };
       const event = { type: 'leg.audio', sequence, timestampMs: sequence * 20, chunk } as const;
-      const effects: CallEffect[] = [{ do: 'session.append', chunk, on }];
-      return { atMs, input: { from: 'call', event } as const, stamped: { ...event, atMs, on }, effects };
+      return { stamped: { ...event, atMs, on } };
     });
     const startMs = performance.now();
     for (const t of told) {
-      onlooker.input?.(t.atMs, t.input);
-      onlooker.stepped?.(t.stamped, t.effects);
+      onlooker.frame?.(t.stamped);
     }
     insideMs += performance.now() - startMs;
     // The disk gets its turn: a call's time goes slower.
@@ -75,6 +72,7 @@ async function hourOfCall(minutes: number): Promise<string> {
       };
       return {
         input: (atMs, input) => add(printer.input(atMs, input)),
+        frame: (frame) => add(printer.frameText(frame)),
         stepped: (event, effects) => add(printer.stepped(event, effects)),
         sent: (atMs, message) => add(printer.sent(atMs, message)),
         closed: (atMs) => add(printer.closed(atMs)),

@@ -79,7 +79,7 @@ test('gathers lines and writes them when their time is over', async () => {
 
 test('writes at once when much has gathered', async () => {
   const clock = new VirtualClock();
-  const o = recorder({ clock, flushAtChars: 4_000 });
+  const o = recorder({ clock, flushAtBytes: 4_000 });
   for (let i = 0; i < 100; i++) press(o, i);
   const text = await written((t) => t.length >= 4_000);
   expect(parseTape(text).cutOff).toBe(false);
@@ -102,7 +102,7 @@ test('ends a tape at its bound with a line that says so', async () => {
 test('logs a fault of the disk once and lets the call go on', async () => {
   const why: string[] = [];
   writeFileSync(join(dataDir, 'calls'), 'a file where the folder belongs');
-  const o = recorder({ flushAtChars: 1, incomplete: (w) => why.push(w) });
+  const o = recorder({ flushAtBytes: 1, incomplete: (w) => why.push(w) });
   for (let i = 0; i < 50; i++) {
     press(o, i);
     await new Promise(setImmediate);

@@ -1,8 +1,10 @@
 // The tape's text: every line reads back to what was printed, nothing private of the audio is on it, and a file that a
 // crash cut short is read as far as it goes.
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent, UnstampedEvent } from '../../src/call/event.ts';
+import { FRAME_LINE_BYTES, printFrameLine } from '../../src/tape/frame-line.ts';
 import {
   parseTape,
   printHeader,
@@ -70,16 +72,48 @@ test('keeps any base and any whole nanosecond apart', () => {
     }
 });
 
+/** The short line of a frame; empty where there is none. */
+function shortLine(printer: TapePrinter, event: ReturnType<typeof frame>, atMs: number): string {
+  const out = Buffer.alloc(FRAME_LINE_BYTES + 3, '~');
+  const end = printer.frame({ ...event, atMs, on }, out, 3);
+  expect(out.toString('latin1', 0, 3)).toBe('~~~');
+  return out.toString('latin1', 3, end);
+}
+
 test('writes one short line for a frame that only went on to the model', () => {
   const printer = new TapePrinter(opening);
-  const event = frame(7, 140);
   const atMs = opening.atMs + 300;
-  expect(printer.input(atMs, { from: 'call', event })).toBe('');
-  const line = printer.stepped(stamped(event, atMs), [{ do: 'session.append', chunk: event.chunk, on }]);
+  const line = shortLine(printer, frame(7, 140), atMs);
   expect(line).toBe('{"t":300,"frame":[7,140,160]}\n');
   expect(read(line)).toMatchObject([
     { line: 2, kind: 'frame', atMs, sequence: 7, timestampMs: 140, audio: { bytes: 160, ref: 0 } },
   ]);
+});
+
+test('the short line of any frame says what its numbers print as, and fits', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 2 ** 45 }),
+      fc.integer({ min: 0, max: 10 ** 15 - 1 }),
+      fc.integer({ min: 0, max: 10 ** 15 - 1 }),
+      fc.integer({ min: 0, max: 32_250 }),
+      (ns, sequence, timestampMs, bytes) => {
+        const out = Buffer.alloc(FRAME_LINE_BYTES);
+        const end = printFrameLine(out, 0, ns, sequence, timestampMs, bytes);
+        const line = { t: ns / 1e6, frame: [sequence, timestampMs, bytes] };
+        expect(out.toString('latin1', 0, end)).toBe(`${JSON.stringify(line)}\n`);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test('has no short line for a frame at no whole nanosecond, or with a number that no wire brings', () => {
+  const printer = new TapePrinter(opening);
+  expect(shortLine(printer, frame(7, 140), opening.atMs + 1 / 3)).toBe('');
+  expect(shortLine(printer, frame(7, 140), opening.atMs - 1)).toBe('');
+  expect(shortLine(printer, frame(-1, 140), opening.atMs)).toBe('');
+  expect(shortLine(printer, frame(7, 0.5), opening.atMs)).toBe('');
 });
 
 test('writes a frame in full when it caused anything else, and counts its bytes all the same', () => {
@@ -87,6 +121,7 @@ test('writes a frame in full when it caused anything else, and counts its bytes 
   const lines: string[] = [];
   const feed = (event: ReturnType<typeof frame>, effects: CallEffect[]) => {
     const atMs = opening.atMs + event.timestampMs;
+    if (effects.length === 1) return void lines.push(shortLine(printer, event, atMs));
     lines.push(printer.input(atMs, { from: 'call', event }), printer.stepped(stamped(event, atMs), effects));
   };
   const first = frame(1, 20);

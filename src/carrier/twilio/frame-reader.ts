@@ -7,7 +7,7 @@ import type { LegEvent } from '../carrier.ts';
 /** Base64 characters in one media message; Twilio promises no size, captures show 216. Four seconds is beyond doubt. */
 export const MAX_PAYLOAD_LENGTH = 43_000;
 /** More digits are no exact number. */
-export const MAX_DIGITS = 15;
+export const SAFE_DIGITS = 15;
 
 type AudioEvent = Extract<LegEvent, { type: 'leg.audio' }>;
 
@@ -67,7 +67,7 @@ function digitsEnd(data: Buffer, from: number): number {
     const byte = data[at] as number;
     if (byte < 0x30 || byte > 0x39) return -1;
   }
-  return at > from && at - from <= MAX_DIGITS ? at : -1;
+  return at > from && at - from <= SAFE_DIGITS ? at : -1;
 }
 
 function numberIn(data: Buffer, from: number, end: number): number {

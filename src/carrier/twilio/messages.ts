@@ -3,7 +3,7 @@
 // Shapes: Twilio's "Media Streams - WebSocket Messages" page and public captures, as of 2026-11.
 import { base64Bytes, isBase64 } from '../../audio/base64.ts';
 import type { AudioChunk } from '../../audio/chunk.ts';
-import { MAX_DIGITS, MAX_PAYLOAD_LENGTH } from './frame-reader.ts';
+import { SAFE_DIGITS, MAX_PAYLOAD_LENGTH } from './frame-reader.ts';
 
 /** What `start` says about the audio. Twilio documents only mu-law, 8000, 1. */
 export interface MediaFormat {
@@ -146,7 +146,7 @@ function parseCustomParameters(given: unknown): Record<string, string> {
 /** Twilio sends counts as decimal strings and formats as numbers; either is read. -1 for anything else. */
 function wireNumber(value: unknown): number {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : -1;
-  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_DIGITS) return -1;
+  if (typeof value !== 'string' || value.length === 0 || value.length > SAFE_DIGITS) return -1;
   let sum = 0;
   for (let i = 0; i < value.length; i++) {
     const digit = value.charCodeAt(i) - 48;

@@ -132,8 +132,8 @@ export class LiveCalls {
     this.#calls.set(callId, watched);
     this.#changed.add(watched);
     return {
+      frame: (event) => sound.caller(event.atMs, event.chunk),
       stepped(event, effects) {
-        // The frame path.
         if (event.type === 'leg.audio') return sound.caller(event.atMs, event.chunk);
         sound.stepped(event, effects);
         fold.stepped(event, effects);

@@ -1,5 +1,6 @@
 // The protocol of the page's phone, read by the server's own parser: whatever it says must be what a carrier would say.
 import { describe, expect, test } from 'vitest';
+import type { AudioChunk } from '../../../src/audio/chunk.ts';
 import { parseStreamMessage } from '../../../src/carrier/twilio/messages.ts';
 import { readPhoneFrame } from '../../../src/dashboard/phone/phone-messages.ts';
 import { MediaStreamClient, type Playback } from '../../../src/page/phone/media-stream-client.ts';
@@ -58,8 +59,8 @@ describe('the caller’s side of a media stream', () => {
     const { client, messages } = opened();
     const all = Uint8Array.from({ length: 256 }, (_, i) => i);
     client.frame(all, 0);
-    const { payload } = messages()[2] as { payload: string };
-    expect([...Buffer.from(payload, 'base64')]).toEqual([...all]);
+    const { audio } = messages()[2] as { audio: AudioChunk };
+    expect([...Buffer.from(audio.payload, 'base64')]).toEqual([...all]);
   });
 
   test('sends keys, and refuses what is none', () => {
