@@ -1,13 +1,15 @@
 // The onlooker that keeps a call's audio where its agent says so: DATA_DIR/calls/<callId>/audio.wav, stereo mu-law, caller
 // left, agent right as heard. The last seconds are in memory, because late frames still fill them and a clear still takes
 // agent audio away; what is older is appended to the file, whose header is kept up to date now and then.
+import type { AudioChunk } from '../audio/chunk.ts';
 import { BYTES_PER_MS } from '../audio/mulaw.ts';
 import { wavHeader } from '../audio/wav.ts';
 import type { CallEffect } from '../call/effect.ts';
 import type { CallEvent, UnstampedEvent } from '../call/event.ts';
-import type { CallFacts, FeedInput, Onlooker, OnlookerFactory } from '../call/feed.ts';
+import type { CallFacts, FeedInput, FrameEvent, Onlooker, OnlookerFactory } from '../call/feed.ts';
 import { callLogger, type Logger } from '../log.ts';
 import { CallFile } from './call-file.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 
 export interface RecordingOptions {
   dataDir: string;
@@ -23,8 +25,6 @@ export const recordingOnlooker =
     call.agent.recording === null ? null : new Recording(call, options);
 
 const CHANNELS = 2;
-const CALLER = 0;
-const AGENT = 1;
 const SILENCE = 0xff;
 
 const samples = (ms: number): number => Math.round(ms * BYTES_PER_MS);
@@ -45,12 +45,15 @@ const CAUGHT_UP_WITHIN_MS = 1_000;
 const END_SLACK = samples(20);
 const MAX_PENDING_BYTES = 1024 * 1024;
 const HEADER_BYTES = wavHeader(0, CHANNELS).length;
+/** What goes to the file in one step; a frame that comes with it may make it a little more. */
+const STEPS = new SpareBuffers((STEP + samples(100)) * CHANNELS, 32);
 
 /** Sample positions count from `leg.started`. */
 class Recording implements Onlooker {
   readonly #file: CallFile;
-  /** Interleaved samples [#edge, #edge + #capacity), each at its position modulo the capacity. */
-  #ring: Buffer = Buffer.alloc(0);
+  /** Samples [#edge, #edge + #capacity) of each side, each at its position modulo the capacity. */
+  #caller: Buffer = Buffer.alloc(0);
+  #agent: Buffer = Buffer.alloc(0);
   readonly #capacity: number;
   /** Everything before is in the file. */
   #edge = 0;
@@ -91,6 +94,10 @@ class Recording implements Onlooker {
     else if (event.type === 'leg.closed') this.#stop(atMs - (event.silentMs ?? 0));
   }
 
+  frame(frame: FrameEvent): void {
+    this.#hear(frame.atMs, frame);
+  }
+
   stepped(event: CallEvent, effects: readonly CallEffect[]): void {
     if (event.type === 'leg.audio' || this.#startedAtMs === null) return;
     this.#advance(this.#position(event.atMs));
@@ -100,17 +107,16 @@ class Recording implements Onlooker {
     this.#silenceAgent(this.#position(event.atMs));
   }
 
-  played(startsAtMs: number, pieces: readonly { payload: string }[]): void {
+  played(startsAtMs: number, pieces: readonly AudioChunk[]): void {
     if (this.#startedAtMs === null) return;
     if (this.#voidPlays > 0) {
       this.#voidPlays--;
       return;
     }
     let at = this.#position(startsAtMs);
-    for (const { payload } of pieces) {
-      const bytes = Buffer.from(payload, 'base64');
-      this.#place(AGENT, at, bytes);
-      at += bytes.length;
+    for (const piece of pieces) {
+      this.#place(this.#agent, at, piece);
+      at += piece.bytes;
     }
     this.#agentEnd = Math.max(this.#agentEnd, at);
   }
@@ -121,14 +127,15 @@ class Recording implements Onlooker {
     const end = this.#goneAt as number;
     this.#append(Math.max(end, Math.min(this.#callerEnd, end + END_SLACK)));
     this.#patchHeader();
-    this.#ring = Buffer.alloc(0);
+    this.#caller = this.#agent = Buffer.alloc(0);
     await this.#file.close();
   }
 
   #start(atMs: number): void {
     if (this.#startedAtMs !== null) return this.#goOn();
     this.#startedAtMs = atMs;
-    this.#ring = Buffer.alloc(this.#capacity * CHANNELS, SILENCE);
+    this.#caller = Buffer.alloc(this.#capacity, SILENCE);
+    this.#agent = Buffer.alloc(this.#capacity, SILENCE);
     this.#file.write(wavHeader(0, CHANNELS), 0);
   }
 
@@ -161,7 +168,7 @@ class Recording implements Onlooker {
     at = isNext ? this.#callerEnd : Math.max(at, this.#callerEnd);
     if (!isNext || jumped) this.#callerZero = at - timestamp;
     this.#callerEnd = at + frame.chunk.bytes;
-    this.#place(CALLER, at, Buffer.from(frame.chunk.payload, 'base64'));
+    this.#place(this.#caller, at, frame.chunk);
   }
 
   #stop(atMs: number): void {
@@ -177,21 +184,24 @@ class Recording implements Onlooker {
     return Math.max(0, samples(atMs - (this.#startedAtMs as number)));
   }
 
-  #place(channel: number, at: number, bytes: Buffer): void {
-    const from = Math.max(at, this.#edge);
-    const to = Math.min(at + bytes.length, this.#edge + this.#capacity);
-    let index = (from % this.#capacity) * CHANNELS + channel;
-    for (let i = from - at; i < to - at; i++) {
-      this.#ring[index] = bytes[i] as number;
-      index += CHANNELS;
-      if (index >= this.#ring.length) index = channel;
+  /** Decodes a chunk to its place; what lies outside of the ring is left out. */
+  #place(ring: Buffer, at: number, { payload, bytes }: AudioChunk): void {
+    const index = at % this.#capacity;
+    const end = this.#edge + this.#capacity;
+    // The usual case needs no copy.
+    if (at >= this.#edge && at + bytes <= end && index + bytes <= this.#capacity) {
+      ring.write(payload, index, bytes, 'base64');
+      return;
     }
+    const decoded = Buffer.from(payload, 'base64');
+    const from = Math.max(at, this.#edge);
+    const to = Math.min(at + decoded.length, end);
+    for (let sample = from; sample < to; sample++) ring[sample % this.#capacity] = decoded[sample - at] as number;
   }
 
   #silenceAgent(from: number): void {
     const to = Math.min(this.#agentEnd, this.#edge + this.#capacity);
-    for (let at = Math.max(from, this.#edge); at < to; at++)
-      this.#ring[(at % this.#capacity) * CHANNELS + AGENT] = SILENCE;
+    for (let at = Math.max(from, this.#edge); at < to; at++) this.#agent[at % this.#capacity] = SILENCE;
     this.#agentEnd = Math.min(this.#agentEnd, from);
   }
 
@@ -205,13 +215,12 @@ class Recording implements Onlooker {
   /** Moves what lies before `to` from the ring to the file. */
   #append(to: number): void {
     const inRing = Math.min(to, this.#edge + this.#capacity);
-    const from = (this.#edge % this.#capacity) * CHANNELS;
-    const count = (inRing - this.#edge) * CHANNELS;
-    const head = this.#ring.subarray(from, from + count);
-    const tail = this.#ring.subarray(0, count - head.length);
-    this.#file.write(Buffer.concat([head, tail]), HEADER_BYTES + this.#edge * CHANNELS);
-    head.fill(SILENCE);
-    tail.fill(SILENCE);
+    const count = inRing - this.#edge;
+    const index = this.#edge % this.#capacity;
+    const buffer = STEPS.take(count * CHANNELS);
+    const both = interleaved(this.#caller, this.#agent, index, count, buffer);
+    for (const ring of [this.#caller, this.#agent]) silence(ring, index, count);
+    this.#file.write(both, HEADER_BYTES + this.#edge * CHANNELS, () => STEPS.give(buffer));
     // Nothing happened for longer than the ring is: silence on both sides.
     if (to > inRing) this.#file.fill((to - inRing) * CHANNELS, HEADER_BYTES + inRing * CHANNELS);
     this.#edge = to;
@@ -221,4 +230,21 @@ class Recording implements Onlooker {
     this.#headerSays = this.#edge;
     this.#file.write(wavHeader(this.#edge * CHANNELS, CHANNELS), 0);
   }
+}
+
+/** `count` samples of both rings from `index` on, the caller's and the agent's in turns, in the beginning of `out`. */
+function interleaved(caller: Buffer, agent: Buffer, index: number, count: number, out: Buffer): Buffer {
+  // A pair at a time: the machine is little-endian, as every one that Node runs on and is not a mainframe.
+  const pairs = new Uint16Array(out.buffer, out.byteOffset, count);
+  const atEnd = Math.min(count, caller.length - index);
+  for (let i = 0; i < atEnd; i++) pairs[i] = (caller[index + i] as number) | ((agent[index + i] as number) << 8);
+  for (let i = atEnd; i < count; i++) pairs[i] = (caller[i - atEnd] as number) | ((agent[i - atEnd] as number) << 8);
+  return out.subarray(0, count * CHANNELS);
+}
+
+/** Silences `count` samples of a ring from `index` on. */
+function silence(ring: Buffer, index: number, count: number): void {
+  const atEnd = Math.min(count, ring.length - index);
+  ring.fill(SILENCE, index, index + atEnd);
+  ring.fill(SILENCE, 0, count - atEnd);
 }
