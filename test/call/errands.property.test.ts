@@ -180,6 +180,9 @@ test('random calls with everything in them', () => {
         const refused = ['conversation_already_has_active_response', 'response_cancel_not_active'];
         for (const { errors } of line.models) expect(errors.filter((code) => !refused.includes(code))).toEqual([]);
         // Each tool call has one outcome: told to a session, kept for the next one, or aborted with the call.
+        const sessionLost = line.events.some(
+          (e) => e.type === 'session.closed' || (e.type === 'timer.fired' && e.timer === 'stall'),
+        );
         const wanted = new Set(line.events.flatMap((e) => (e.type === 'tool.called' ? [e.toolCall] : [])));
         for (const toolCall of wanted) {
           const settled = line.effects.filter((e) => e.do === 'session.settle_tool' && e.toolCall === toolCall).length;
@@ -188,14 +191,15 @@ test('random calls with everything in them', () => {
           expect(ran).toBeLessThanOrEqual(1);
           expect(settled).toBeLessThanOrEqual(1);
           expect(settled + aborted).toBeLessThanOrEqual(1);
-          // With one session there is nobody else to tell it later.
-          if (line.models.length === 1 && line.termination?.by !== 'model') expect(settled + aborted).toBe(1);
+          // With one session there is nobody else to tell it later; one that was lost, or given up as silent, cannot be told.
+          if (line.models.length === 1 && line.termination?.by !== 'model' && !sessionLost)
+            expect(settled + aborted).toBe(1);
         }
         for (const { do: kind } of line.effects) seen.add(kind);
         expect(foldsTheSame(line)).toBe(true);
       },
     ),
-    { numRuns: Number(process.env.RUNS ?? 100) },
+    { numRuns: Number(process.env.RUNS ?? 100), ...(process.env.SEED ? { seed: Number(process.env.SEED) } : {}) },
   );
   // The calls do not all end the same way.
   expect(reasons.size).toBeGreaterThan(2);

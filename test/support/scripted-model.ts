@@ -100,8 +100,10 @@ export class ScriptedModel {
 
   /** The socket goes away, after it has been silent for so long. */
   lose(silentMs = 0): void {
+    // One that nobody has dialled yet has no socket to lose.
+    if (this.#events === null) return;
     this.#shut();
-    this.#events?.closed({ cause: 'lost', detail: 'close 1006', retry: true, silentMs });
+    this.#events.closed({ cause: 'lost', detail: 'close 1006', retry: true, silentMs });
   }
 
   send(event: Record<string, unknown>): void {
