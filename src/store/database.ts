@@ -150,21 +150,39 @@ async function executed(db: Database): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Kysely's dialect asks for the shape of better-sqlite3. */
+/** A statement as Kysely's dialect asks for it. */
+type Prepared = ReturnType<SqliteDatabase['prepare']>;
+
+/** Texts of statements that stay prepared: Trunkline writes a few dozen, with as many rows as there are. */
+const PREPARED_STATEMENTS = 200;
+
+/** Kysely's dialect asks for the shape of better-sqlite3. To prepare a statement costs as much as to run it: they are kept. */
 export function asKyselyWants(db: DatabaseSync): SqliteDatabase {
+  const kept = new Map<string, Prepared>();
+
+  function prepared(text: string): Prepared {
+    const statement = db.prepare(text);
+    const values = (given: readonly unknown[]): SQLInputValue[] => given as SQLInputValue[];
+    return {
+      reader: statement.columns().length > 0,
+      all: (given) => statement.all(...values(given)),
+      run: (given) => statement.run(...values(given)),
+      // One of its own: a statement that is run again begins anew, wherever another reader of it stands.
+      iterate: (given) => db.prepare(text).iterate(...values(given)) as IterableIterator<unknown>,
+    };
+  }
+
   return {
     close: () => db.close(),
     prepare(text) {
       // Where its disk is full SQLite has rolled back by itself: to ask for it again would hide why.
-      const over = text === 'rollback' && !db.isTransaction;
-      const statement = db.prepare(over ? 'select null where false' : text);
-      const values = (given: readonly unknown[]): SQLInputValue[] => given as SQLInputValue[];
-      return {
-        reader: statement.columns().length > 0,
-        all: (given) => statement.all(...values(given)),
-        run: (given) => statement.run(...values(given)),
-        iterate: (given) => statement.iterate(...values(given)) as IterableIterator<unknown>,
-      };
+      if (text === 'rollback' && !db.isTransaction) return prepared('select null where false');
+      const statement = kept.get(text) ?? prepared(text);
+      // The latest stay.
+      kept.delete(text);
+      kept.set(text, statement);
+      if (kept.size > PREPARED_STATEMENTS) kept.delete(kept.keys().next().value as string);
+      return statement;
     },
   };
 }
