@@ -13,20 +13,14 @@ export function base64Bytes(payload: string): number {
 }
 
 /**
- * True for whole base64 of at least one byte: then it can be printed into JSON as it is, and written as one byte a character.
- * The letters `-` and `_` of base64url pass.
+ * True for whole base64 of at least one byte: then it can be printed into JSON as it is, and written as one byte a letter.
+ * Node's decoder skips what does not belong into base64, so that a wrong letter shows in the length; that takes 0.6 us for 200
+ * ms of audio, where a regular expression takes 13. The letters `-` and `_` of base64url pass.
  */
-export const isBase64 = (text: string): boolean =>
-  // The decoder takes a letter beyond one byte for the one that its lower byte is.
-  Buffer.byteLength(text) === text.length && isBase64Latin1(text);
-
-/**
- * The same, of a text that is known to have one byte a letter. Node's decoder skips what does not belong into base64, so that
- * a wrong letter shows in the length; that takes 80 ns for a frame, where a regular expression takes 1,000.
- */
-export function isBase64Latin1(text: string): boolean {
+export function isBase64(text: string): boolean {
   const { length } = text;
-  if (length === 0 || length % 4 !== 0) return false;
+  // The decoder takes a letter beyond one byte for the one that its lower byte is.
+  if (length === 0 || length % 4 !== 0 || Buffer.byteLength(text) !== length) return false;
   for (let at = 0; at < length; at += PART_CHARS) {
     const part = length <= PART_CHARS ? text : text.slice(at, at + PART_CHARS);
     // Padding stands only at the end.

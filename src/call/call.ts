@@ -18,6 +18,7 @@ import { isHidden, isTooLate } from './collecting.ts';
 import { afterFault } from './ending.ts';
 import { Drawer, hidden } from './hidden.ts';
 import { step } from './machine.ts';
+import { RecentAudio } from './recent-audio.ts';
 import type { Shelf } from './shelf.ts';
 import type { Spending } from './spending.ts';
 import { admittedCall, type CallOpening, type CallState } from './state.ts';
@@ -103,9 +104,7 @@ export class Call {
   readonly #options: CallOptions;
   /** Sessions that are not released yet, by name. */
   readonly #sessions = new Map<string, RealtimeSession>();
-  /** The caller's latest audio, a ring. */
-  readonly #recent: AudioChunk[] = [];
-  #recentAt = 0;
+  readonly #recent = new RecentAudio(RECENT_FRAMES);
   readonly #timers = new Map<TimerName, Cancel>();
   readonly #tools = new Map<string, AbortController>();
   readonly #drawer = new Drawer();
@@ -260,10 +259,10 @@ export class Call {
   }
 
   #take(event: CallEvent): void {
-    this.#queue.push(event);
-    if (this.#working) return;
+    if (this.#working) return void this.#queue.push(event);
     this.#working = true;
     try {
+      this.#step(event);
       for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
     } catch (error) {
       this.#queue.length = 0;
@@ -317,7 +316,7 @@ export class Call {
       case 'leg.move':
         return this.#moveLeg(effect);
       case 'session.append':
-        this.#recent[this.#recentAt++ % RECENT_FRAMES] = effect.chunk;
+        this.#recent.put(effect.chunk);
         return this.#sessions.get(effect.on.session)?.append(effect.chunk);
       case 'session.append_silence':
         return this.#sessions.get(effect.on.session)?.appendSilence(effect.ms);
@@ -393,9 +392,7 @@ export class Call {
 
   /** What the caller said last, in order; frames are 20 ms. */
   #appendRecent(session: string, ms: number): void {
-    const frames = Math.min(this.#recentAt, RECENT_FRAMES, Math.ceil(ms / FRAME_MS));
-    for (let at = this.#recentAt - frames; at < this.#recentAt; at++)
-      this.#sessions.get(session)?.append(this.#recent[at % RECENT_FRAMES] as AudioChunk);
+    for (const chunk of this.#recent.latest(Math.ceil(ms / FRAME_MS))) this.#sessions.get(session)?.append(chunk);
   }
 
   #timerFired(timer: TimerName, on: Origin): void {

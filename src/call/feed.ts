@@ -55,8 +55,21 @@ export type OnlookerFactory = (call: CallFacts) => Onlooker | null;
 /** An onlooker that has not finished by then is let go: a disk that hangs must not keep a call's place. */
 const FINISH_WITHIN_MS = 5_000;
 
+/** How an onlooker takes a frame, looked up once: onlookers have many shapes, and a frame goes to all of them. */
+interface FrameTaker {
+  onlooker: Onlooker;
+  /** Null: as input and step. */
+  take: ((frame: FrameEvent) => void) | null;
+}
+
+const frameTaker = (onlooker: Onlooker): FrameTaker => ({
+  onlooker,
+  take: onlooker.frame === undefined ? null : (frame) => onlooker.frame?.(frame),
+});
+
 export class Feed {
   #onlookers: Onlooker[];
+  #takers: readonly FrameTaker[];
   readonly #failed: (error: unknown) => void;
   readonly #clock: Clock | null;
 
@@ -66,6 +79,7 @@ export class Feed {
    */
   constructor(onlookers: readonly Onlooker[], failed: (error: unknown) => void, clock: Clock | null = null) {
     this.#onlookers = [...onlookers];
+    this.#takers = onlookers.map(frameTaker);
     this.#failed = failed;
     this.#clock = clock;
   }
@@ -92,16 +106,15 @@ export class Feed {
 
   /** The frame path: nothing is made for those who take a frame as it is. `effects`: its append, for the others. */
   frame(frame: FrameEvent, effects: readonly CallEffect[]): void {
-    for (const o of this.#onlookers) {
+    for (const { onlooker, take } of this.#takers) {
       try {
-        if (o.frame !== undefined) {
-          o.frame(frame);
-          continue;
+        if (take !== null) take(frame);
+        else {
+          onlooker.input?.(frame.atMs, { from: 'call', event: frame });
+          onlooker.stepped?.(frame, effects);
         }
-        o.input?.(frame.atMs, { from: 'call', event: frame });
-        o.stepped?.(frame, effects);
       } catch (error) {
-        this.#detach(o, error);
+        this.#detach(onlooker, error);
       }
     }
   }
@@ -155,6 +168,7 @@ export class Feed {
 
   #detach(onlooker: Onlooker, error: unknown): void {
     this.#onlookers = this.#onlookers.filter((o) => o !== onlooker);
+    this.#takers = this.#takers.filter((taker) => taker.onlooker !== onlooker);
     this.#failed(error);
   }
 }

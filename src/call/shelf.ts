@@ -1,4 +1,4 @@
-// The shelf: model audio of one call, kept until it was heard or dropped. Outside the core's state; the core speaks of
+// The shelf: model audio of one call, kept until it is sent or dropped. Outside the core's state; the core speaks of
 // byte ranges of utterances, the shelf turns a range into what goes on the wire. Base64 passes undecoded where a whole
 // chunk of whole frames is taken, which is the usual case.
 import { FRAME_BYTES, silence } from '../audio/mulaw.ts';
@@ -40,7 +40,7 @@ export class Shelf {
   /** Bytes of model audio held now. */
   get heldBytes(): number {
     let held = 0;
-    for (const kept of this.#kept.values()) held += kept.bytes;
+    for (const { chunks } of this.#kept.values()) for (const { bytes } of chunks) held += bytes;
     return held;
   }
 
@@ -48,13 +48,22 @@ export class Shelf {
     this.#kept.delete(utterance);
   }
 
-  /** Bytes [from, to) of an utterance plus `pad` bytes of silence, as pieces of at most a second, in whole frames. */
+  /**
+   * Bytes [from, to) of an utterance plus `pad` bytes of silence, as pieces of at most a second, in whole frames. Ranges are
+   * taken in order, each byte once: what lies before `to` is let go of.
+   */
   take(utterance: string, from: number, to: number, pad: number): AudioChunk[] {
     // A clip that is played more than once has a number behind its name.
     const clip = this.#clips.get(utterance.split('#', 1)[0] as string);
     if (clip) return cut(Buffer.from(clip.buffer, clip.byteOffset + from, to - from), pad);
     const kept = this.#kept.get(utterance);
     if (!kept) return [];
+    const pieces = this.#pieces(kept, from, to, pad);
+    letGo(kept, to);
+    return pieces;
+  }
+
+  #pieces(kept: Kept, from: number, to: number, pad: number): AudioChunk[] {
     if (!kept.aligned || pad > 0) return cut(Buffer.concat([...this.#slices(kept, from, to)]), pad);
     const pieces: AudioChunk[] = [];
     for (let i = firstAt(kept.offsets, from); i < kept.chunks.length; i++) {
@@ -75,6 +84,15 @@ export class Shelf {
       yield slice(kept.chunks[i] as AudioChunk, Math.max(0, from - start), to - start);
     }
   }
+}
+
+/** Chunks that end before `to` were sent. */
+function letGo(kept: Kept, to: number): void {
+  let sent = 0;
+  while (sent < kept.chunks.length && (kept.offsets[sent] as number) + (kept.chunks[sent] as AudioChunk).bytes <= to)
+    sent++;
+  kept.chunks.splice(0, sent);
+  kept.offsets.splice(0, sent);
 }
 
 const slice = (chunk: AudioChunk, from: number, to: number): Buffer =>

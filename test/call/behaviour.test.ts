@@ -163,16 +163,18 @@ describe('speaking', () => {
     expect(line.buffer.underruns).toEqual([]);
   });
 
-  test('audio is held until it was heard or dropped, then it is gone', () => {
+  test('audio is held until it is sent or dropped, then it is gone', () => {
     const line = answered();
-    line.model.plans.push({ items: [{ ms: 3_000 }] }, { items: [{ ms: 6_000 }] });
+    line.model.plans.push({ items: [{ ms: 12_000 }] }, { items: [{ ms: 20_000 }] });
     callerTurn(line);
     line.until(() => line.heardMs(1) > 1_000);
     expect(line.shelf.heldBytes).toBeGreaterThan(0);
-    line.advance(4_000);
+    line.until(() => line.heardMs(1) > 11_000);
     expect(line.shelf.heldBytes).toBe(0);
+    line.advance(4_000);
     callerTurn(line);
     line.until(() => line.heardMs(2) > 1_000);
+    expect(line.shelf.heldBytes).toBeGreaterThan(0);
     line.model.speechStarted();
     expect(line.shelf.heldBytes).toBe(0);
   });
