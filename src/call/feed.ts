@@ -64,7 +64,7 @@ interface FrameTaker {
 
 const frameTaker = (onlooker: Onlooker): FrameTaker => ({
   onlooker,
-  take: onlooker.frame === undefined ? null : (frame) => onlooker.frame?.(frame),
+  take: onlooker.frame?.bind(onlooker) ?? null,
 });
 
 export class Feed {

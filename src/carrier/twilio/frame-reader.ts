@@ -23,9 +23,9 @@ const TIMESTAMP = bytesOf('","timestamp":"');
 const PAYLOAD = bytesOf('","payload":"');
 const QUOTE = 0x22;
 const PADDING = 0x3d;
-/** 1 for the letters of base64. */
-const IS_LETTER = Uint8Array.from({ length: 256 }, (_, byte) =>
-  /[A-Za-z0-9+/]/.test(String.fromCharCode(byte)) ? 1 : 0,
+/** 0 for the letters of base64, 1 for any other byte. */
+const STRANGE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /[A-Za-z0-9+/]/.test(String.fromCharCode(byte)) ? 0 : 1,
 );
 
 /** The reader for the frames of one stream. */
@@ -88,7 +88,15 @@ function isPayload(data: Buffer, from: number, end: number): boolean {
   const length = end - from;
   if (length <= 0 || length > MAX_PAYLOAD_LENGTH || length % 4 !== 0) return false;
   const padding = data[end - 1] !== PADDING ? 0 : data[end - 2] !== PADDING ? 1 : 2;
-  let letters = 1;
-  for (let at = from; at < end - padding; at++) letters &= IS_LETTER[data[at] as number] as number;
-  return letters === 1;
+  let strange = 0;
+  let at = from;
+  // Four at a time, as base64 goes: it is the longest loop of a frame.
+  for (; at < end - 4; at += 4)
+    strange |=
+      (STRANGE[data[at] as number] as number) |
+      (STRANGE[data[at + 1] as number] as number) |
+      (STRANGE[data[at + 2] as number] as number) |
+      (STRANGE[data[at + 3] as number] as number);
+  for (; at < end - padding; at++) strange |= STRANGE[data[at] as number] as number;
+  return strange === 0;
 }
