@@ -41,6 +41,7 @@ export function distances(results: BenchResults): Distance[] {
     others.length === 0 ? '' : others.map((summary) => `${summary.subject} ${tell(summary)}`).join('; ');
   return [
     ...(product ? timesOf(product, of) : []),
+    ...(product ? beyondFloor(product, summaries) : []),
     ...(bridge ? [cpu('CPU against the bare relay, bridge alone', bridge, 1.1, '')] : []),
     ...(product ? [cpu('CPU against the bare relay, everything on', product, 1.25, of(cpuOf))] : []),
     ...(product ? [...capacity(product, results, of), ...memory(product, summaries, of)] : []),
@@ -76,6 +77,33 @@ function timesOf(product: Summary, of: (tell: (summary: Summary) => string) => s
           `${shown(Math.max(one.toModelMs.p50, one.toCarrierMs.p50))} p50, ${shown(Math.max(one.toModelMs.p99, one.toCarrierMs.p99))} p99, ${shown(one.frames.lost, 0)} lost`,
       ),
     },
+  ];
+}
+
+/** What the product adds to the floor's own delay, and how soon it is there. */
+function beyondFloor(product: Summary, summaries: readonly Summary[]): Distance[] {
+  const floor = summaries.find(({ subject }) => subject === FLOOR);
+  const ready: Distance = {
+    what: 'ready to take calls',
+    aim: '< 1 s',
+    measured: `${shown(product.startUpMs, 0)} ms`,
+    met: product.startUpMs < 1_000,
+    neighbours: '',
+  };
+  if (!floor) return [ready];
+  const ways = [
+    ['to the model', product.toModelMs.p99 - floor.toModelMs.p99],
+    ['to the carrier', product.toCarrierMs.p99 - floor.toCarrierMs.p99],
+  ] as const;
+  return [
+    {
+      what: 'p99 of that delay beyond the relay’s',
+      aim: '≤ 1.5 ms',
+      measured: ways.map(([way, ms]) => `${shown(ms)} ms ${way}`).join(', '),
+      met: ways.every(([, ms]) => ms <= 1.5),
+      neighbours: '',
+    },
+    ready,
   ];
 }
 
