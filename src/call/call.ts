@@ -2,18 +2,15 @@
 // queues what comes back. Nothing else changes a call.
 //
 // One outside input is one instant: everything it causes carries the same time, so that a tape replays to the same steps.
-import type { AudioChunk } from '../audio/chunk.ts';
-import { BYTES_PER_MS, FRAME_MS, silence } from '../audio/mulaw.ts';
+import { FRAME_MS } from '../audio/mulaw.ts';
 import type { CarrierLeg, LegEvent, NextStep } from '../carrier/carrier.ts';
 import type { Cancel, Clock } from '../clock.ts';
-import { dtmfTones } from '../audio/dtmf.ts';
 import type { RealtimeEvent, RealtimeSession } from '../realtime/session.ts';
 import type { ToolOutcome, ToolRequest } from '../tools/tool.ts';
 import { assertNever } from './assert-never.ts';
 import type { CallEffect } from './effect.ts';
 import type { CallEvent, Origin, ShellEvent, TimerName } from './event.ts';
 import type { Feed, FrameEvent } from './feed.ts';
-import { KEY_MS, WAIT_MS } from './built-ins.ts';
 import { isHidden, isTooLate } from './collecting.ts';
 import { afterFault } from './ending.ts';
 import { Drawer, hidden } from './hidden.ts';
@@ -23,6 +20,7 @@ import type { Shelf } from './shelf.ts';
 import type { Spending } from './spending.ts';
 import { admittedCall, type CallOpening, type CallState } from './state.ts';
 import { type Termination, terminationOf } from './termination.ts';
+import { tonesOf } from './tones.ts';
 import { isSentOn } from './transfer.ts';
 
 /** How a session talks back to its call. */
@@ -88,8 +86,6 @@ export interface CallOptions {
 const RECENT_FRAMES = 100;
 /** After the end both sockets must be gone within this, or they are given up on. */
 const CLOSE_WITHIN_MS = 1_500;
-/** Of each key, its tone; the rest is silence. */
-const TONE_MS = 100;
 /** What a tool still does for a caller who is gone is waited for as long as its deadline may be, and not for ever. */
 const TOOLS_WITHIN_MS = 30_000;
 /** A disk slower than this does not keep the caller on a dead line. */
@@ -281,19 +277,13 @@ export class Call {
     const [state, effects] = step(before, event);
     this.#state = state;
     if (state.phase === 'ended' && before.phase !== 'ended') this.#endedHidden = isHidden(before, event.atMs);
-    this.#tell(event, effects);
-    for (const effect of effects) this.#perform(effect);
-  }
-
-  #tell(event: CallEvent, effects: readonly CallEffect[]): void {
     const { feed } = this.#options;
-    const frame = this.#frame;
-    this.#frame = null;
-    if (frame !== null) {
-      if (isOnlyPassedOn(frame, effects)) return feed.frame(frame, effects);
-      feed.input(frame.atMs, { from: 'call', event: frame });
+    if (this.#frame === null) feed.stepped(event, effects);
+    else {
+      feed.framed(this.#frame, effects);
+      this.#frame = null;
     }
-    feed.stepped(event, effects);
+    for (const effect of effects) this.#perform(effect);
   }
 
   #perform(effect: CallEffect): void {
@@ -499,21 +489,4 @@ export class Call {
     for (const session of this.#sessions.values()) session.close();
     this.#closeLeg(afterFault(this.#state.policy));
   }
-}
-
-/** The frame goes to the model as it came, and nothing else happens. */
-function isOnlyPassedOn({ chunk, on }: FrameEvent, effects: readonly CallEffect[]): boolean {
-  const only = effects.length === 1 ? effects[0] : undefined;
-  return only?.do === 'session.append' && only.chunk === chunk && only.on === on;
-}
-
-/** The sound of keys, as one chunk; `w` is half a second of silence. */
-function tonesOf(keys: string): AudioChunk {
-  const sounds = keys
-    .split('')
-    .map((key) =>
-      key === 'w' ? silence(WAIT_MS * BYTES_PER_MS) : dtmfTones(key, { toneMs: TONE_MS, gapMs: KEY_MS - TONE_MS }),
-    );
-  const bytes = Buffer.concat(sounds);
-  return { payload: bytes.toString('base64'), bytes: bytes.length };
 }

@@ -55,6 +55,12 @@ export type OnlookerFactory = (call: CallFacts) => Onlooker | null;
 /** An onlooker that has not finished by then is let go: a disk that hangs must not keep a call's place. */
 const FINISH_WITHIN_MS = 5_000;
 
+/** The frame goes to the model as it came, and nothing else happens. */
+function isOnlyPassedOn({ chunk, on }: FrameEvent, effects: readonly CallEffect[]): boolean {
+  const only = effects.length === 1 ? effects[0] : undefined;
+  return only?.do === 'session.append' && only.chunk === chunk && only.on === on;
+}
+
 /** How an onlooker takes a frame, looked up once: onlookers have many shapes, and a frame goes to all of them. */
 interface FrameTaker {
   onlooker: Onlooker;
@@ -104,8 +110,13 @@ export class Feed {
     }
   }
 
-  /** The frame path: nothing is made for those who take a frame as it is. `effects`: its append, for the others. */
-  frame(frame: FrameEvent, effects: readonly CallEffect[]): void {
+  /** A frame was worked on: input and step in one. The frame path: nothing is made for those who take a frame as it is. */
+  framed(frame: FrameEvent, effects: readonly CallEffect[]): void {
+    if (!isOnlyPassedOn(frame, effects)) {
+      this.input(frame.atMs, { from: 'call', event: frame });
+      this.stepped(frame, effects);
+      return;
+    }
     for (const { onlooker, take } of this.#takers) {
       try {
         if (take !== null) take(frame);
