@@ -9,6 +9,8 @@ const MAX_TOOLS = 1_000;
 
 export class ToolLog {
   readonly #tools = new Map<string, ToolRecord>();
+  /** Which tool of the call each is, from 0. */
+  readonly #numbers = new Map<string, number>();
   /** Tools that are not as they were taken last. */
   readonly #changed = new Set<string>();
   readonly #shown: (name: string, text: string) => string;
@@ -45,10 +47,11 @@ export class ToolLog {
   /** Takes the tools whose end is known, or all, where they are not as they were taken last. */
   takeChanged(which: 'settled' | 'all', zeroMs: number): { tool: number; run: ToolRecord }[] {
     if (this.#changed.size === 0) return [];
-    return [...this.#tools.values()].flatMap((tool, number) => {
-      if (!this.#changed.has(tool.toolCall) || (which === 'settled' && tool.status === 'unsettled')) return [];
-      this.#changed.delete(tool.toolCall);
-      return [{ tool: number, run: finished(tool, zeroMs) }];
+    return [...this.#changed].flatMap((toolCall) => {
+      const tool = this.#tools.get(toolCall) as ToolRecord;
+      if (which === 'settled' && tool.status === 'unsettled') return [];
+      this.#changed.delete(toolCall);
+      return [{ tool: this.#numbers.get(toolCall) as number, run: finished(tool, zeroMs) }];
     });
   }
 
@@ -87,6 +90,7 @@ export class ToolLog {
   }
 
   #set(tool: ToolRecord): void {
+    if (!this.#tools.has(tool.toolCall)) this.#numbers.set(tool.toolCall, this.#tools.size);
     this.#tools.set(tool.toolCall, tool);
     this.#changed.add(tool.toolCall);
   }
