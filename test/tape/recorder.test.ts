@@ -130,3 +130,29 @@ test('never writes outside the data folder', async () => {
   expect(logged).toHaveLength(1);
   expect(statSync(join(dataDir, '..', 'outside'), { throwIfNoEntry: false })).toBeUndefined();
 });
+
+test('no line of a call lands on the tape of another, though they take turns with the same buffers', async () => {
+  const make = tapeRecorder(options({ flushAtBytes: 512, flushEveryMs: 1 }));
+  const calls = Array.from({ length: 30 }, (_, i) => ({ callId: `call-${i}`, recorder: null as unknown as Onlooker }));
+  for (const call of calls)
+    call.recorder = make({ ...facts, opening: { ...facts.opening, callId: call.callId } }) as Onlooker;
+  const { on } = facts.opening;
+  for (let n = 1; n <= 200; n++) {
+    for (const [i, { callId, recorder: o }] of calls.entries()) {
+      const chunk = { payload: 'AAAA', bytes: 3 };
+      o.frame?.({ type: 'leg.audio', sequence: n, timestampMs: i, chunk, atMs: atMs + n, on });
+      if (n % 7 === 0) o.sent?.(atMs + n, { said: `${callId} ${'ü'.repeat(n)}` });
+    }
+    // Some writes end meanwhile, and their buffers are taken by whoever comes next.
+    if (n % 3 === 0) await new Promise(setImmediate);
+  }
+  await Promise.all(calls.map(({ recorder: o }) => o.closed?.(atMs + 201)));
+  for (const [i, { callId }] of calls.entries()) {
+    const { entries, complete } = parseTape(readFileSync(join(dataDir, 'calls', callId, 'tape.jsonl'), 'utf8'));
+    expect(complete).toBe(true);
+    const frames = entries.flatMap((e) => (e.kind === 'frame' ? [[e.sequence, e.timestampMs]] : []));
+    expect(frames).toEqual(Array.from({ length: 200 }, (_, n) => [n + 1, i]));
+    const said = entries.flatMap((e) => (e.kind === 'sent' ? [(e.message as { said: string }).said] : []));
+    expect(said).toEqual(Array.from({ length: 28 }, (_, k) => `${callId} ${'ü'.repeat((k + 1) * 7)}`));
+  }
+});
