@@ -146,7 +146,7 @@ test('no line of a call lands on the tape of another, though they take turns wit
     // Some writes end meanwhile, and their buffers are taken by whoever comes next.
     if (n % 3 === 0) await new Promise(setImmediate);
   }
-  await Promise.all(calls.map(({ recorder: o }) => o.closed?.(atMs + 201)));
+  await Promise.all(calls.map(async ({ recorder: o }) => o.closed?.(atMs + 201)));
   for (const [i, { callId }] of calls.entries()) {
     const { entries, complete } = parseTape(readFileSync(join(dataDir, 'calls', callId, 'tape.jsonl'), 'utf8'));
     expect(complete).toBe(true);
