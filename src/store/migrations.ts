@@ -2,6 +2,7 @@
 import { type ColumnDataType, type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { second } from './migration-second.ts';
+import { third } from './migration-third.ts';
 
 /** By name, in the order of their names. */
 export function migrations(engine: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -146,5 +147,5 @@ export function migrations(engine: 'sqlite' | 'postgres'): Record<string, Migrat
         .execute();
     },
   };
-  return { '2026-11-21-first': first, '2026-11-21-second': second(engine) };
+  return { '2026-11-21-first': first, '2026-11-21-second': second(engine), '2026-11-21-third': third(engine) };
 }
