@@ -15,7 +15,11 @@ const YEAR_MS = 365 * 86_400_000;
 /** 2026-11-21T00:00:00Z: the calls end there. */
 const UNTIL_MS = Date.UTC(2026, 10, 21);
 const CALLS_AT_ONCE = 2_000;
+/** The keys are random: so many touch most pages of them once, instead of once for each two thousand. */
+const CALLS_A_TRANSACTION = 100_000;
 const CALLS_A_SECOND = 14_000;
+/** Of the keys of ten million calls the most part. */
+const CACHE_KIB = 2_000_000;
 
 /** With how many of all calls each has, and what its callers want. */
 const AGENTS: [string, number, string[]][] = [
@@ -80,29 +84,47 @@ function wholeNumber(given: string): number {
 
 async function seed(db: Database, calls: number, withWords: number): Promise<void> {
   const random = seededRandom(7);
-  // Of a database that is only made to be measured nothing has to outlive the machine.
-  if (isSqlite) await sql`pragma synchronous = off`.execute(db);
-  if (isSqlite) await sql`pragma cache_size = -400000`.execute(db);
+  const indices = isSqlite ? await hurry(db) : [];
   const progress = new Progress([calls / CALLS_A_SECOND], process.stderr);
   progress.begin(`${calls} calls`, calls / CALLS_A_SECOND);
-  for (let from = 0; from < calls; from += CALLS_AT_ONCE) {
-    const rows = { calls: [] as CallRow[], lines: [] as LinesTable[], turns: [] as TurnsTable[] };
-    for (let i = from; i < Math.min(calls, from + CALLS_AT_ONCE); i++) {
-      const call = aCall(i, calls, random);
-      rows.calls.push(call);
-      rows.lines.push(...itsLines(call, random));
-      if (random() < withWords) rows.turns.push(...itsTurns(call, random));
-    }
+  for (let from = 0; from < calls; from += CALLS_A_TRANSACTION)
     await db.transaction().execute(async (inside) => {
-      // Lines first: so a call is summed once, when it comes.
-      await insert(inside, 'lines', rows.lines);
-      await insert(inside, 'calls', rows.calls);
-      await insert(inside, 'turns', rows.turns);
+      for (let at = from; at < Math.min(calls, from + CALLS_A_TRANSACTION); at += CALLS_AT_ONCE) {
+        const rows = { calls: [] as CallRow[], lines: [] as LinesTable[], turns: [] as TurnsTable[] };
+        for (let i = at; i < Math.min(calls, at + CALLS_AT_ONCE); i++) {
+          const call = aCall(i, calls, random);
+          rows.calls.push(call);
+          rows.lines.push(...itsLines(call, random));
+          if (random() < withWords) rows.turns.push(...itsTurns(call, random));
+        }
+        // Lines first: so a call is summed once, when it comes.
+        await insert(inside, 'lines', rows.lines);
+        await insert(inside, 'calls', rows.calls);
+        await insert(inside, 'turns', rows.turns);
+        progress.say(`${at} are made`);
+      }
     });
-    progress.say(`${from} are made`);
+  for (const { name, sql: made } of indices) {
+    progress.say(`index ${name}`);
+    await sql.raw(made).execute(db);
   }
   await sql`analyze`.execute(db);
   progress.end();
+}
+
+/**
+ * Of a database that is only made to be measured nothing has to outlive the machine; and an index that is made at the end, in
+ * its order, is made in a tenth of the time.
+ * @returns those that were taken away
+ */
+async function hurry(db: Database): Promise<{ name: string; sql: string }[]> {
+  for (const pragma of ['journal_mode = delete', 'journal_mode = off', 'synchronous = off', 'secure_delete = off'])
+    await sql.raw(`pragma ${pragma}`).execute(db);
+  await sql.raw(`pragma cache_size = -${CACHE_KIB}`).execute(db);
+  const { rows } = await sql<{ name: string; sql: string }>`select name, sql from sqlite_master
+    where type = 'index' and sql is not null and tbl_name in ('calls', 'lines')`.execute(db);
+  for (const { name } of rows) await sql`drop index ${sql.ref(name)}`.execute(db);
+  return rows;
 }
 
 /** One value for all rows: a statement with as many values as the rows have takes longer to read than to do. */

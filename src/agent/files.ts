@@ -1,4 +1,5 @@
 // The files that an agent consists of beside its own: recorded clips, tool modules. All of them lie inside the agents folder.
+import { hash } from 'node:crypto';
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -25,29 +26,50 @@ export async function agentFiles(dir: string): Promise<string[]> {
   return files.sort();
 }
 
-/** A clip named in the file, or the fallback; undefined when there is none or it is faulty. */
+/** A recorded clip as mu-law, and the SHA-256 of its file. */
+export interface Clip {
+  audio: Uint8Array;
+  hash: string;
+}
+
+/** A clip named in the file, or the shipped one; undefined when there is none or it is faulty. */
 export async function readClip(
   source: YamlSource,
   path: string[],
   dir: string,
-  fallback?: string,
-): Promise<{ file: Buffer; audio: Uint8Array } | undefined> {
+  shipped?: string,
+): Promise<Clip | undefined> {
   const named = source.at(...path);
   if (named !== undefined && typeof named !== 'string') return undefined;
   try {
-    const location = named === undefined ? fallback : await inside(dir, dirname(join(dir, source.file)), named.trim());
-    if (location === undefined) return undefined;
-    const file = await readFile(location);
-    const { channels, durationMs } = readWav(file, basename(location));
-    const [audio] = channels;
-    if (!audio || audio.length === 0) throw new Fault('expected a clip with sound in it');
-    if (durationMs > MAX_CLIP_MS) throw new Fault(`expected a clip of at most ${MAX_CLIP_MS / 1000} s`);
-    return { file, audio };
+    if (named !== undefined) return await clipOf(await inside(dir, dirname(join(dir, source.file)), named.trim()));
+    return shipped === undefined ? undefined : await shippedClip(shipped);
   } catch (error) {
     source.fault(path, reasonOf(error));
     return undefined;
   }
 }
+
+async function clipOf(location: string): Promise<Clip> {
+  const file = await readFile(location);
+  const { channels, durationMs } = readWav(file, basename(location));
+  const [audio] = channels;
+  if (!audio || audio.length === 0) throw new Fault('expected a clip with sound in it');
+  if (durationMs > MAX_CLIP_MS) throw new Fault(`expected a clip of at most ${MAX_CLIP_MS / 1000} s`);
+  return { audio, hash: sha256(file) };
+}
+
+/** One for all agents: a thousand of them would hold 57 MB of the same two clips. */
+const shippedClips = new Map<string, Promise<Clip>>();
+
+function shippedClip(location: string): Promise<Clip> {
+  const clip = shippedClips.get(location) ?? clipOf(location);
+  shippedClips.set(location, clip);
+  return clip;
+}
+
+/** Of bytes or text, in hex. */
+export const sha256 = (of: Buffer | string): string => hash('sha256', of);
 
 /** The functions of every tool file that is named, and the files themselves, which are part of the agent's hash. */
 export async function readTools(

@@ -1,6 +1,5 @@
 // Agent files from disk to Agents, once at boot: YAML, recorded clips and tool modules are read and checked here, and every
 // fault of every file is told at once. Behind this everything trusts an Agent.
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { TrunklineError } from '../errors.ts';
@@ -10,7 +9,7 @@ import { checkYaml } from '../yaml/check.ts';
 import { YamlSource } from '../yaml/source.ts';
 import type { Agent } from './agent.ts';
 import { type AgentBounds, checkFile, checkTogether, checkTools, nameOf } from './checks.ts';
-import { agentFiles, inside, readClip, readTools, reasonOf, SHIPPED_APOLOGY, SHIPPED_HOLD } from './files.ts';
+import { agentFiles, inside, readClip, readTools, reasonOf, SHIPPED_APOLOGY, SHIPPED_HOLD, sha256 } from './files.ts';
 import { agentSchema } from './schema.ts';
 import {
   admissionOf,
@@ -104,13 +103,8 @@ async function loadAgent(
     name: nameOf(file.name, source.file),
     file: source.file,
     hash: hashOf([
-      Buffer.from(text),
-      ...code,
-      ...declared.files,
-      greetingClip?.file,
-      hold!.file,
-      apology!.file,
-      music?.file,
+      ...[Buffer.from(text), ...code, ...declared.files].map(sha256),
+      ...[greetingClip, hold, apology, music].map((clip) => clip?.hash),
     ]),
     answers: file.answers,
     model: {
@@ -173,11 +167,8 @@ async function loadAgent(
 
 const msOf = (seconds: number | undefined) => (seconds === undefined ? undefined : Math.round(seconds * 1000));
 
-/** SHA-256 over the parts that make an agent, each by its own hash so that their borders count. */
-function hashOf(parts: readonly (Buffer | undefined)[]): string {
-  const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
-  return sha256(parts.map((part) => (part ? sha256(part) : '-')).join('\n'));
-}
+/** SHA-256 over the hashes of the parts that make an agent, so that their borders count. */
+const hashOf = (parts: readonly (string | undefined)[]): string => sha256(parts.map((part) => part ?? '-').join('\n'));
 
 function refusal(faults: readonly string[], cause?: unknown): TrunklineError {
   const title = `The agent files have ${faults.length} fault${faults.length === 1 ? '' : 's'}:`;
