@@ -143,7 +143,7 @@ const openapi = section({
 
 const mcpTool = section({ name: toolName().optional(), description: description().optional(), ...POLICY });
 const mcpName = () => text('the name of a tool of the server', /^\S{1,128}$/);
-const ALLOW = 'a list of tool names, or a mapping: tool name to keys';
+const ALLOW = 'a list of at most 100 tool names, or a mapping: tool name to keys';
 
 const mcp = section({
   url: template('an https URL'),
@@ -151,7 +151,7 @@ const mcp = section({
   unreachable: unreachable(),
   allow: z.union(
     [
-      z.array(mcpName(), ALLOW).min(1, 'a list with at least one tool name').max(100, 'at most 100 tool names'),
+      z.array(mcpName(), ALLOW).min(1, 'a list with at least one tool name').max(100, ALLOW),
       mapping(mcpName(), 'the name of a tool of the server', orNothing(mcpTool), ALLOW).refine(
         (chosen) => Object.keys(chosen).length > 0,
         'a mapping with at least one tool name',
@@ -174,11 +174,11 @@ const source = section({
   when: ({ issues }) => issues.length === 0,
 });
 
-const TOOLS = 'the path of a tool file (.ts, .js or .mjs), or a list of sources, each with file, http, openapi or mcp';
+const TOOLS = 'the path of a tool file (.ts, .js or .mjs), or a list of at most 50 sources, each with file, http, openapi or mcp';
 
 /** `tools` of an agent file. */
 export const toolsSchema = z.union(
-  [z.string(TOOLS).trim().regex(TOOL_FILE, TOOLS), z.array(source, TOOLS).max(50, 'a list of at most 50 sources')],
+  [z.string(TOOLS).trim().regex(TOOL_FILE, TOOLS), z.array(source, TOOLS).max(50, TOOLS)],
   TOOLS,
 );
 

@@ -451,7 +451,7 @@ describe('in an agent file', () => {
     [
       'tools: clinic.yaml',
       [
-        'a.yaml:1:8: tools: expected the path of a tool file (.ts, .js or .mjs), or a list of sources, each with file, http, openapi or mcp (found clinic.yaml)',
+        'a.yaml:1:8: tools: expected the path of a tool file (.ts, .js or .mjs), or a list of at most 50 sources, each with file, http, openapi or mcp (found clinic.yaml)',
       ],
     ],
     [
