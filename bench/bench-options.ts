@@ -5,6 +5,8 @@ export interface BenchOptions {
   short: boolean;
   calls: number;
   seconds: number;
+  /** The calls go on for so long before each window: V8 compiles most of what they need meanwhile. */
+  warmUpSeconds: number;
   rounds: number;
   /** Names, or null for all that the form measures. */
   subjects: string[] | null;
@@ -21,6 +23,7 @@ export const USAGE = `npm run bench -- [options]
   --short            under a minute: relay and Trunkline, fails on a ratio or on lost frames
   --calls N          calls at once (100; short 20)
   --seconds N        length of each measured window (20; short 4)
+  --warm-up N        seconds that the calls go on before it (20; short 0)
   --rounds N         rounds, of which the median is told (3)
   --subjects a,b     only these: relay, trunkline, trunkline-bare, trunkline-without-books, openai-agents,
                      twilio-realtime-agents
@@ -37,6 +40,7 @@ export function readOptions(args: string[]): BenchOptions {
       short: { type: 'boolean', default: false },
       calls: { type: 'string' },
       seconds: { type: 'string' },
+      'warm-up': { type: 'string' },
       rounds: { type: 'string' },
       subjects: { type: 'string' },
       tls: { type: 'string' },
@@ -47,12 +51,17 @@ export function readOptions(args: string[]): BenchOptions {
     allowNegative: true,
   });
   const { short } = values;
-  const whole = (name: 'calls' | 'seconds' | 'rounds', standard: number, most: number): number => {
+  const whole = (
+    name: 'calls' | 'seconds' | 'warm-up' | 'rounds',
+    standard: number,
+    most: number,
+    least = 1,
+  ): number => {
     const given = values[name];
     if (given === undefined) return standard;
     const value = Number(given);
-    if (!Number.isInteger(value) || value < 1 || value > most)
-      throw new Error(`--${name}: expected a whole number from 1 to ${most}, found ${given}`);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new Error(`--${name}: expected a whole number from ${least} to ${most}, found ${given}`);
     return value;
   };
   const tls = values.tls ?? (short ? 'on' : 'both');
@@ -62,6 +71,7 @@ export function readOptions(args: string[]): BenchOptions {
     short,
     calls: whole('calls', short ? 20 : 100, 2_000),
     seconds: whole('seconds', short ? 4 : 20, 3_600),
+    warmUpSeconds: whole('warm-up', short ? 0 : 20, 600, 0),
     rounds: whole('rounds', 3, 99),
     subjects: subjects === undefined ? null : subjects.split(',').map((name) => name.trim()),
     tls,

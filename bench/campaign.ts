@@ -79,7 +79,7 @@ export class Campaign {
   }
 
   async #compare(trust: Trust | null): Promise<Comparison> {
-    const { calls, rounds, seconds } = this.#options;
+    const { calls, rounds, seconds, warmUpSeconds } = this.#options;
     const runs: RunResult[] = [];
     for (const { round, subject } of alternating(this.#subjects, rounds)) {
       if (!this.#subjects.includes(subject)) continue;
@@ -87,7 +87,7 @@ export class Campaign {
       const run = await this.#tried(subject, () => this.#run(label, subject, calls, seconds, trust));
       if (run) runs.push(run);
     }
-    return { calls, rounds, seconds, runs, summaries: summaries(runs, FLOOR) };
+    return { calls, rounds, seconds, warmUpSeconds, runs, summaries: summaries(runs, FLOOR) };
   }
 
   async #sweep(): Promise<BenchResults['sweep']> {
@@ -107,7 +107,16 @@ export class Campaign {
     trust: Trust | null,
   ): Promise<RunResult> {
     const script = this.#options.short ? SHORT : LONG;
-    const plan = { spec, calls, seconds, trust, script, say: (text: string) => this.#progress.say(text) };
+    const { warmUpSeconds } = this.#options;
+    const plan = {
+      spec,
+      calls,
+      seconds,
+      warmUpSeconds,
+      trust,
+      script,
+      say: (text: string) => this.#progress.say(text),
+    };
     this.#progress.begin(label, runSeconds(plan));
     try {
       return await measureRun(plan);
@@ -137,16 +146,16 @@ const sweptOf = (subjects: readonly SubjectSpec[]): SubjectSpec[] =>
   subjects.filter(({ name }) => name === FLOOR || name === trunkline.name);
 
 function planOf(options: BenchOptions, subjects: readonly SubjectSpec[]): Plan {
-  const { calls, seconds, rounds, tls, short } = options;
+  const { calls, seconds, warmUpSeconds, rounds, tls, short } = options;
   const script = short ? SHORT : LONG;
-  const comparison = alternating(subjects, rounds).map(() => runSeconds({ calls, seconds, script }));
+  const comparison = alternating(subjects, rounds).map(() => runSeconds({ calls, seconds, warmUpSeconds, script }));
   return {
     tls: tls === 'off' ? [] : comparison,
     plain: tls === 'on' ? [] : comparison,
     sweep: options.sweep
       ? SIZES.flatMap((size) =>
           alternating(sweptOf(subjects), SWEEP_WINDOWS).map(() =>
-            runSeconds({ calls: size, seconds: SWEEP_SECONDS, script }),
+            runSeconds({ calls: size, seconds: SWEEP_SECONDS, warmUpSeconds, script }),
           ),
         )
       : [],

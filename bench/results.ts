@@ -32,6 +32,8 @@ export interface Comparison {
   calls: number;
   rounds: number;
   seconds: number;
+  /** The calls went on for so long before each window. */
+  warmUpSeconds: number;
   summaries: Summary[];
   runs: RunResult[];
 }

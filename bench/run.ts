@@ -30,6 +30,8 @@ export interface RunPlan {
   calls: number;
   /** Length of the measured window. */
   seconds: number;
+  /** The calls go on for so long before it; default 0. */
+  warmUpSeconds?: number;
   /** TLS to the model; null: plain. */
   trust: Trust | null;
   /** How the calls go; the long one unless told. */
@@ -91,13 +93,18 @@ const SETTLE_MS = 600;
 const LAST_WORDS_MS = 3_000;
 
 /** About how long a run takes, s. */
-export function runSeconds({ calls, seconds, script = LONG }: Pick<RunPlan, 'calls' | 'seconds' | 'script'>): number {
+export function runSeconds({
+  calls,
+  seconds,
+  warmUpSeconds = 0,
+  script = LONG,
+}: Pick<RunPlan, 'calls' | 'seconds' | 'warmUpSeconds' | 'script'>): number {
   const talkMs = script.greetingMs + script.pauseMs + SETTLE_MS + script.speechMs;
-  return seconds + Math.min(RAMP_SECONDS, calls / RAMP_PER_SECOND) + talkMs / 1_000 + 2;
+  return warmUpSeconds + seconds + Math.min(RAMP_SECONDS, calls / RAMP_PER_SECOND) + talkMs / 1_000 + 2;
 }
 
 export async function measureRun(plan: RunPlan, afterwards?: Afterwards): Promise<RunResult> {
-  const { spec, calls, seconds, trust, script = LONG, say } = plan;
+  const { spec, calls, seconds, warmUpSeconds = 0, trust, script = LONG, say } = plan;
   const model = new EndProcess<ModelProcess>('model-process.ts');
   const carrier = new EndProcess<CarrierProcess>('carrier-process.ts');
   let subject: Subject | null = null;
@@ -118,6 +125,8 @@ export async function measureRun(plan: RunPlan, afterwards?: Afterwards): Promis
     const perSecond = Math.max(RAMP_PER_SECOND, calls / RAMP_SECONDS);
     const webhookMs = await carrier.ask('connect', { callee, calls, perSecond, setUpMs: 0 });
     await sleep(script.greetingMs + script.pauseMs + SETTLE_MS);
+    if (warmUpSeconds > 0) say('warming up');
+    await sleep(warmUpSeconds * 1_000);
     const measured = await measureWindow(subject, model, carrier, seconds, say);
     say('letting the last answers end');
     await lastWords(model, carrier, script.speechMs + LAST_WORDS_MS);

@@ -26,8 +26,8 @@ const ratio = ({ subject, cpuRatio }: Summary): string =>
 const memoryRatio = ({ subject, memoryRatio: value }: Summary): string =>
   subject === FLOOR ? '1 (the floor)' : times(value);
 
-function comparisonTables({ calls, rounds, seconds, summaries }: Comparison, how: string): Table[] {
-  const what = `${calls} calls, ${how}, median of ${rounds} rounds of ${seconds} s`;
+function comparisonTables({ calls, rounds, seconds, warmUpSeconds, summaries }: Comparison, how: string): Table[] {
+  const what = `${calls} calls, ${how}, median of ${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warming up`;
   return [
     {
       title: `Processor and memory: ${what}`,

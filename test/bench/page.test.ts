@@ -72,12 +72,19 @@ describe('the command line', () => {
     expect(readOptions([])).toMatchObject({
       calls: 100,
       seconds: 20,
+      warmUpSeconds: 20,
       rounds: 3,
       tls: 'both',
       sweep: true,
       whole: true,
     });
-    expect(readOptions(['--short'])).toMatchObject({ calls: 20, tls: 'on', sweep: false, whole: false });
+    expect(readOptions(['--short'])).toMatchObject({
+      calls: 20,
+      warmUpSeconds: 0,
+      tls: 'on',
+      sweep: false,
+      whole: false,
+    });
   });
 
   test('narrows, and what is narrowed does not stand for the whole', () => {
@@ -98,6 +105,7 @@ describe('the command line', () => {
   test.each([
     [['--calls', '0'], '--calls: expected a whole number from 1 to 2000, found 0'],
     [['--rounds', 'many'], '--rounds: expected a whole number from 1 to 99, found many'],
+    [['--warm-up', '601'], '--warm-up: expected a whole number from 0 to 600, found 601'],
     [['--tls', 'maybe'], '--tls: expected on, off or both, found maybe'],
   ])('refuses %j', (args, why) => expect(() => readOptions(args)).toThrow(why));
 });
