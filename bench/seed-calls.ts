@@ -118,7 +118,7 @@ async function seed(db: Database, calls: number, withWords: number): Promise<voi
  * @returns those that were taken away
  */
 async function hurry(db: Database): Promise<{ name: string; sql: string }[]> {
-  for (const pragma of ['journal_mode = delete', 'journal_mode = off', 'synchronous = off', 'secure_delete = off'])
+  for (const pragma of ['journal_mode = delete', 'journal_mode = memory', 'synchronous = off', 'secure_delete = off'])
     await sql.raw(`pragma ${pragma}`).execute(db);
   await sql.raw(`pragma cache_size = -${CACHE_KIB}`).execute(db);
   const { rows } = await sql<{ name: string; sql: string }>`select name, sql from sqlite_master
