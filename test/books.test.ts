@@ -6,6 +6,7 @@ import { openBooks } from '../src/books.ts';
 import { agentBudgetKey, callerBudgetKey, TOTAL_BUDGET_KEY } from '../src/call/admission.ts';
 import { readConfig } from '../src/config.ts';
 import { InProcess } from '../src/coordination/in-process.ts';
+import { loadPrices } from '../src/ledger/load-prices.ts';
 import { createLogger } from '../src/log.ts';
 import type { Store } from '../src/store/store.ts';
 import { sampleAgent } from './support/e2e.ts';
@@ -27,7 +28,8 @@ async function open(
   const books = openBooks({
     ...{ config: readConfig(env), agents: [agent], clock, nodeId: 'n1', budgets },
     log: createLogger({ level: 'info', destination: { write: (line) => void said.push(JSON.parse(line)) } }),
-    openStore: () => Promise.resolve(store),
+    prices: loadPrices(),
+    opening: Promise.resolve(store),
   });
   return { books, clock, budgets, agent, said };
 }
@@ -46,7 +48,8 @@ describe('a budget that cannot work stops the start', () => {
       agents: [{ ...sample, model: { ...sample.model, name: 'model-nobody-sells' } }],
       ...{ clock, nodeId: 'n1', budgets: new InProcess({ clock, nodeId: 'n1' }).budgets },
       log: createLogger({ level: 'silent' }),
-      openStore: () => Promise.resolve(new FactStore()),
+      prices: loadPrices(),
+      opening: Promise.resolve(new FactStore()),
     });
     await expect(opening).rejects.toThrow('no price is known for model-nobody-sells');
   });
