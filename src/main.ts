@@ -1,4 +1,5 @@
 // The process that serves: configuration, logger, signals, drain, exit code; nothing else.
+import type { Agent } from './agent/agent.ts';
 import { loadAgents } from './agent/load.ts';
 import { webhookUrls } from './carrier/twilio/public-url.ts';
 import { type Config, readConfig } from './config.ts';
@@ -107,6 +108,17 @@ async function readConfiguration(env: NodeJS.ProcessEnv): Promise<Config> {
   }
 }
 
+/** A thousand lines would push what is to be configured off the screen. */
+const MOST_AGENTS_SHOWN = 20;
+
+function agentRows(agents: readonly Agent[]): [string, string][] {
+  const rows = agents
+    .slice(0, MOST_AGENTS_SHOWN)
+    .map((agent): [string, string] => ['agent', `${agent.name} answers ${agent.answers.join(', ')}`]);
+  const more = agents.length - rows.length;
+  return more === 0 ? rows : [...rows, ['agents', `and ${more} more`]];
+}
+
 /** What an operator needs to know at start: who answers, and what to configure at the carrier. */
 export function welcome(server: Server, config: Config): string {
   const urls = webhookUrls(server.publicUrl);
@@ -114,7 +126,7 @@ export function welcome(server: Server, config: Config): string {
     ['listening', server.origin],
     ['page', pageAddress(server, config)],
     ['model', server.simulator ? 'the embedded simulator, because OPENAI_API_KEY is not set' : config.openaiBaseUrl],
-    ...server.agents.map((agent): [string, string] => ['agent', `${agent.name} answers ${agent.answers.join(', ')}`]),
+    ...agentRows(server.agents),
     ['call comes in', `POST ${urls.voice}`],
     ['call status', `POST ${urls.status}`],
     ['handler fails', `a TwiML Bin with ${urls.fallbackBin}`],
