@@ -18,13 +18,14 @@ import { TWILIO_LEG } from './carrier/twilio/leg.ts';
 import { twilioCarrier } from './carrier/twilio/plugin.ts';
 import { twilioControl } from './carrier/twilio/rest.ts';
 import { explainStreamError } from './carrier/twilio/stream-codes.ts';
-import { openBooks } from './books.ts';
+import { type Books, openBooks } from './books.ts';
 import { type Clock, realClock } from './clock.ts';
 import { type AgentTools, openAgentTools } from './agent-tools.ts';
 import type { Config } from './config.ts';
 import { keepRegistered } from './coordination/heartbeat.ts';
 import { InProcess } from './coordination/in-process.ts';
 import { TrunklineError } from './errors.ts';
+import { loadPrices } from './ledger/load-prices.ts';
 import { callLogger, type Logger } from './log.ts';
 import { type Operators, operatorsSide } from './operators.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
@@ -127,7 +128,29 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 async function buildServer(options: ServerOptions): Promise<Server> {
   const { config, log, clock = realClock } = options;
   await makeDataDir(config.dataDir);
-  const agents = options.agents ?? (await loadAgents(config.agentsDir, config));
+  const nodeId = randomBytes(6).toString('hex');
+  const prices = loadPrices(config.pricesDir);
+  // Begun before the agents are read: its thread has as much to load as they have.
+  const opening = (options.openStore ?? startStore)({
+    ...{ dataDir: config.dataDir, databaseUrl: config.databaseUrl, nodeId, clock, log, prices },
+  });
+  const coordination = new InProcess({ clock, nodeId });
+  // It may be refused while they are read.
+  opening.catch(() => {});
+  let agents: readonly Agent[];
+  let books: Books;
+  try {
+    agents = options.agents ?? (await loadAgents(config.agentsDir, config));
+    books = await openBooks({
+      ...{ config, agents, clock, log, nodeId, budgets: coordination.budgets, prices, opening },
+    });
+  } catch (error) {
+    await opening.then(
+      (store) => store.close(),
+      () => {},
+    );
+    throw error;
+  }
   const simulator = config.openaiApiKey === null ? await startSimulator(options.simulator) : null;
   simulator?.onSession((session) => {
     session.on('script_fault', (fault) => log.warn({ fault }, 'the script of the simulator'));
@@ -138,14 +161,8 @@ async function buildServer(options: ServerOptions): Promise<Server> {
   const adminToken = config.adminToken ?? randomBytes(16).toString('hex');
   const metrics = createMetrics({ clock, version: VERSION });
   const files = new FileCallStore({ dataDir: config.dataDir, log });
-  const nodeId = randomBytes(6).toString('hex');
   const holdings = new Holdings();
-  const coordination = new InProcess({ clock, nodeId });
   const fault = (err: unknown): void => metrics.error(err instanceof TrunklineError ? err.code : 'internal');
-  const books = await openBooks({
-    ...{ config, agents, clock, log, nodeId, budgets: coordination.budgets },
-    openStore: options.openStore ?? startStore,
-  });
   const failedRead = (err: unknown): void => {
     fault(err);
     log.error({ err }, 'call store failed');

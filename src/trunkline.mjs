@@ -18,7 +18,10 @@ if (Number.parseInt(found, 10) < NEEDED_MAJOR) {
 } else {
   // 400 files of TypeScript are stripped and compiled once, not at every start; where nothing can be written it is done anew.
   const { enableCompileCache, flushCompileCache } = await import('node:module');
-  enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/trunkline', import.meta.url)));
+  const cache = fileURLToPath(new URL('../node_modules/.cache/trunkline', import.meta.url));
+  enableCompileCache(cache);
+  // For the threads: each has a cache of its own, which it is told of by its environment alone.
+  process.env['NODE_COMPILE_CACHE'] ??= cache;
   // It is written when a process ends by itself, and one that serves for months seldom does.
   setTimeout(flushCompileCache, 5_000).unref();
   await import('./cli.ts');

@@ -174,7 +174,8 @@ const source = section({
   when: ({ issues }) => issues.length === 0,
 });
 
-const TOOLS = 'the path of a tool file (.ts, .js or .mjs), or a list of at most 50 sources, each with file, http, openapi or mcp';
+const TOOLS =
+  'the path of a tool file (.ts, .js or .mjs), or a list of at most 50 sources, each with file, http, openapi or mcp';
 
 /** `tools` of an agent file. */
 export const toolsSchema = z.union(
