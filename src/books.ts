@@ -11,10 +11,12 @@ import { TrunklineError } from './errors.ts';
 import type { Budgets } from './coordination/port.ts';
 import { CallMeter } from './ledger/call-meter.ts';
 import { legLine } from './ledger/cost.ts';
+import { loadPrices } from './ledger/load-prices.ts';
 import { formatUsd } from './ledger/ledger.ts';
 import { modelsOf as modelsInUse, priceWarnings } from './ledger/price-warnings.ts';
 import { modelPrice, type PriceBook } from './ledger/prices.ts';
 import type { Logger } from './log.ts';
+import type { StoreOptions } from './store/start.ts';
 import type { Store } from './store/store.ts';
 
 export interface BooksOptions {
@@ -24,9 +26,7 @@ export interface BooksOptions {
   log: Logger;
   nodeId: string;
   budgets: Budgets;
-  prices: PriceBook;
-  /** A store that is being opened. Where the books cannot be, it is the caller's to close. */
-  opening: Promise<Store>;
+  openStore(options: StoreOptions): Promise<Store>;
 }
 
 export interface Books {
@@ -39,15 +39,18 @@ export interface Books {
 }
 
 /**
- * @throws TrunklineError for a budget that cannot work, a database of a later version or an address that cannot be one; one that is
+ * @throws TrunklineError for bad price files, a database of a later version or an address that cannot be one; one that is
  * only away is waited for while calls are answered
  */
 export async function openBooks(options: BooksOptions): Promise<Books> {
-  const { config, agents, clock, log, nodeId, budgets, prices, opening } = options;
+  const { config, agents, clock, log, nodeId, budgets } = options;
+  const prices = loadPrices(config.pricesDir);
   checkBudgets(prices, clock, config, agents);
   for (const { what, about, text } of priceWarnings(prices, modelsInUse(agents), clock.wallMs()))
     log.warn({ what, about, warning: text }, 'prices');
-  const store = await opening;
+  const store = await options.openStore({
+    ...{ dataDir: config.dataDir, databaseUrl: config.databaseUrl, nodeId, clock, log, prices },
+  });
   const stopCounting =
     config.maxNanoUsdPerDay !== null || agents.some(hasDayBudget)
       ? await countToday({ store, budgets, clock, log, nodeId })

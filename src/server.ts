@@ -25,7 +25,6 @@ import type { Config } from './config.ts';
 import { keepRegistered } from './coordination/heartbeat.ts';
 import { InProcess } from './coordination/in-process.ts';
 import { TrunklineError } from './errors.ts';
-import { loadPrices } from './ledger/load-prices.ts';
 import { callLogger, type Logger } from './log.ts';
 import { type Operators, operatorsSide } from './operators.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
@@ -39,6 +38,7 @@ import { SteadyStore } from './record/steady-store.ts';
 import { loggable } from './record/call-record.ts';
 import { createRecorder, type Recorder } from './record/record.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator/server.ts';
+import { PreparedThread } from './store/database-thread.ts';
 import { startStore, type StoreOptions } from './store/start.ts';
 import type { Store } from './store/store.ts';
 import { recordingOnlooker } from './tape/recording.ts';
@@ -128,29 +128,35 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 async function buildServer(options: ServerOptions): Promise<Server> {
   const { config, log, clock = realClock } = options;
   await makeDataDir(config.dataDir);
+  // It has as much to load as the agents have, and waits until they are found good.
+  const thread = options.openStore === undefined ? new PreparedThread() : undefined;
   const nodeId = randomBytes(6).toString('hex');
-  const prices = loadPrices(config.pricesDir);
-  // Begun before the agents are read: its thread has as much to load as they have.
-  const opening = (options.openStore ?? startStore)({
-    ...{ dataDir: config.dataDir, databaseUrl: config.databaseUrl, nodeId, clock, log, prices },
-  });
   const coordination = new InProcess({ clock, nodeId });
-  // It may be refused while they are read.
-  opening.catch(() => {});
-  let agents: readonly Agent[];
-  let books: Books;
+  let books: Books | null = null;
   try {
-    agents = options.agents ?? (await loadAgents(config.agentsDir, config));
+    const agents = options.agents ?? (await loadAgents(config.agentsDir, config));
     books = await openBooks({
-      ...{ config, agents, clock, log, nodeId, budgets: coordination.budgets, prices, opening },
+      ...{ config, agents, clock, log, nodeId, budgets: coordination.budgets },
+      openStore: options.openStore ?? ((asked) => startStore({ ...asked, thread })),
     });
+    return await serve(options, { agents, nodeId, coordination, books });
   } catch (error) {
-    await opening.then(
-      (store) => store.close(),
-      () => {},
-    );
+    await thread?.discard();
+    await books?.close().catch(() => {});
     throw error;
   }
+}
+
+/** What a server begins with: agents that are found good, and books that are open. Where it cannot serve they are its caller's to close. */
+interface Begun {
+  agents: readonly Agent[];
+  nodeId: string;
+  coordination: InProcess;
+  books: Books;
+}
+
+async function serve(options: ServerOptions, { agents, nodeId, coordination, books }: Begun): Promise<Server> {
+  const { config, log, clock = realClock } = options;
   const simulator = config.openaiApiKey === null ? await startSimulator(options.simulator) : null;
   simulator?.onSession((session) => {
     session.on('script_fault', (fault) => log.warn({ fault }, 'the script of the simulator'));
@@ -377,7 +383,8 @@ async function buildServer(options: ServerOptions): Promise<Server> {
     );
   }
 
-  await operators.keepAgentFiles();
+  // A thousand small files: calls are taken meanwhile, and a stop is heard.
+  void operators.keepAgentFiles();
   const unregister = keepRegistered({
     nodes: coordination.nodes,
     facts: { nodeId, publicUrl, version: VERSION, startedWallMs: clock.wallMs() },

@@ -6,7 +6,6 @@ import { openBooks } from '../src/books.ts';
 import { agentBudgetKey, callerBudgetKey, TOTAL_BUDGET_KEY } from '../src/call/admission.ts';
 import { readConfig } from '../src/config.ts';
 import { InProcess } from '../src/coordination/in-process.ts';
-import { loadPrices } from '../src/ledger/load-prices.ts';
 import { createLogger } from '../src/log.ts';
 import type { Store } from '../src/store/store.ts';
 import { sampleAgent } from './support/e2e.ts';
@@ -28,8 +27,7 @@ async function open(
   const books = openBooks({
     ...{ config: readConfig(env), agents: [agent], clock, nodeId: 'n1', budgets },
     log: createLogger({ level: 'info', destination: { write: (line) => void said.push(JSON.parse(line)) } }),
-    prices: loadPrices(),
-    opening: Promise.resolve(store),
+    openStore: () => Promise.resolve(store),
   });
   return { books, clock, budgets, agent, said };
 }
@@ -48,8 +46,7 @@ describe('a budget that cannot work stops the start', () => {
       agents: [{ ...sample, model: { ...sample.model, name: 'model-nobody-sells' } }],
       ...{ clock, nodeId: 'n1', budgets: new InProcess({ clock, nodeId: 'n1' }).budgets },
       log: createLogger({ level: 'silent' }),
-      prices: loadPrices(),
-      opening: Promise.resolve(new FactStore()),
+      openStore: () => Promise.resolve(new FactStore()),
     });
     await expect(opening).rejects.toThrow('no price is known for model-nobody-sells');
   });

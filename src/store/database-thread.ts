@@ -12,8 +12,40 @@ export interface ThreadLog {
   error(fields: object, message: string): void;
 }
 
+/**
+ * A thread for the database that has begun to load what it needs, and touches nothing. It takes some tenths of a second: a start
+ * has it prepared while it does something else. It does not hold the process.
+ */
+export class PreparedThread {
+  #worker: Worker | null = new Worker(new URL('./worker.ts', import.meta.url));
+
+  constructor() {
+    const worker = this.#worker as Worker;
+    worker.unref();
+    // It is followed by the end; whoever takes it then gets none.
+    worker.on('error', () => {});
+    worker.once('exit', () => (this.#worker = null));
+  }
+
+  /** Gives it away, once; null: it died, or somebody has it. */
+  take(): Worker | null {
+    const worker = this.#worker;
+    this.#worker = null;
+    worker?.removeAllListeners();
+    worker?.ref();
+    return worker;
+  }
+
+  /** Ends it, unless somebody took it. */
+  async discard(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+}
+
 export interface ThreadOptions {
   setup: WorkerSetup;
+  /** The first worker, where one was prepared. */
+  prepared?: PreparedThread | undefined;
   clock: Clock;
   log: ThreadLog;
   taken: (upTo: Position) => void;
@@ -122,10 +154,11 @@ export class DatabaseThread {
   }
 
   #start(): void {
-    const { clock, setup, log } = this.#options;
+    const { clock, setup, prepared, log } = this.#options;
     const startedMs = clock.nowMs();
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup });
+    const worker = prepared?.take() ?? new Worker(new URL('./worker.ts', import.meta.url));
     this.#worker = worker;
+    this.#send({ do: 'begin', setup });
     this.#gone = Promise.withResolvers<void>();
     worker.on('message', (message: FromWorker) => this.#heard(message));
     worker.on('error', (err) => log.error({ err }, 'the database thread died'));

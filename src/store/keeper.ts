@@ -49,7 +49,7 @@ export class Keeper {
     this.#recovery = new Recovery({ dataDir, own: journal, prices, log });
   }
 
-  order(order: ToWorker): void {
+  order(order: Exclude<ToWorker, { do: 'begin' }>): void {
     if (order.do === 'ask') return void this.#answer(order);
     if (order.do === 'close') this.#closing = true;
     else this.#upTo = order.upTo;

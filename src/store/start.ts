@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { TrunklineError } from '../errors.ts';
 import type { PriceBook } from '../ledger/prices.ts';
-import { DatabaseThread, type ThreadLog } from './database-thread.ts';
+import { DatabaseThread, type PreparedThread, type ThreadLog } from './database-thread.ts';
 import { isBefore, type Position } from './journal-folder.ts';
 import { Journal, type JournalBounds } from './journal.ts';
 import { placeOf } from './place.ts';
@@ -26,6 +26,8 @@ export interface StoreOptions {
   prices?: PriceBook;
   /** Default: the file system's. For faults of a disk. */
   openSegment?: (path: string) => Promise<SegmentFile>;
+  /** The thread of the database, where it was prepared; default: it is started now. */
+  thread?: PreparedThread | undefined;
   bounds?: Partial<JournalBounds>;
 }
 
@@ -61,7 +63,8 @@ class JournalledStore implements Store {
   #taken: Position | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor({ dataDir, databaseUrl, nodeId, clock, log, recovers = true, prices, ...journal }: StoreOptions) {
+  constructor(options: StoreOptions) {
+    const { dataDir, databaseUrl, nodeId, clock, log, recovers = true, prices, thread, ...journal } = options;
     this.#clock = clock;
     this.#log = log;
     this.#closed.promise.catch(() => {});
@@ -75,7 +78,7 @@ class JournalledStore implements Store {
       setup: {
         ...{ place, dataDir, journal: nodeId, recovers, prices: prices ?? null },
       },
-      ...{ clock, log },
+      ...{ clock, log, prepared: thread },
       taken: (upTo) => this.#tookIn(upTo),
       left: (bytes) => this.#journal.left(bytes),
     });

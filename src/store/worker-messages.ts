@@ -4,7 +4,7 @@ import type { PriceBook } from '../ledger/prices.ts';
 import type { Position } from './journal-folder.ts';
 import type { Place } from './place.ts';
 
-/** What a worker is started with. */
+/** What a worker begins with. */
 export interface WorkerSetup {
   place: Place;
   dataDir: string;
@@ -17,6 +17,8 @@ export interface WorkerSetup {
 }
 
 export type ToWorker =
+  /** Open the database, and take in what comes; the first order of all. */
+  | { do: 'begin'; setup: WorkerSetup }
   /** The journal is on the disk up to there: take it in. */
   | { do: 'take'; upTo: Position }
   | { do: 'ask'; id: number; name: string; question: unknown }

@@ -1,7 +1,11 @@
 // What becomes of a call's facts with the whole product: journal, worker thread, database, API; budgets that go on after a
 // restart; and a server whose database is away.
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { agentBudgetKey } from '../../src/call/admission.ts';
+import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import { type Server, startServer } from '../../src/server.ts';
 import { type E2e, question, withE2e } from '../support/e2e.ts';
@@ -95,4 +99,21 @@ test('a database that is away costs no call anything, and readiness says so', as
       expect(await get(e2e.server, '/api/calls')).toMatchObject({ status: 503 });
     },
   );
+});
+
+test('a start that an agent file stops touches no database, and leaves no thread', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-refused-'));
+  try {
+    await writeFile(join(folder, 'agent.yaml'), 'answers: ["*"]\ninstruction: misspelt\n');
+    const dataDir = join(folder, 'data');
+    const config = readConfig({ AGENTS_DIR: folder, DATA_DIR: dataDir, PORT: '0' });
+    const threads = () => process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length;
+    const before = threads();
+    const started = startServer({ config, log: createLogger({ level: 'silent' }) });
+    await expect(started).rejects.toThrow(/instruction/);
+    expect(await readdir(dataDir)).toEqual([]);
+    expect(threads()).toBe(before);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
