@@ -15,12 +15,13 @@ export function base64Bytes(payload: string): number {
 /**
  * True for whole base64 of at least one byte: then it can be printed into JSON as it is, and written as one byte a letter.
  * Node's decoder skips what does not belong into base64, so that a wrong letter shows in the length; that takes 0.6 us for 200
- * ms of audio, where a regular expression takes 13. The letters `-` and `_` of base64url pass.
+ * ms of audio, where a regular expression takes 13. It would take base64url for it as well, which a carrier need not.
  */
 export function isBase64(text: string): boolean {
   const { length } = text;
   // The decoder takes a letter beyond one byte for the one that its lower byte is.
   if (length === 0 || length % 4 !== 0 || Buffer.byteLength(text) !== length) return false;
+  if (text.includes('-') || text.includes('_')) return false;
   for (let at = 0; at < length; at += PART_CHARS) {
     const part = length <= PART_CHARS ? text : text.slice(at, at + PART_CHARS);
     // Padding stands only at the end.

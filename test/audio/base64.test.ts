@@ -1,9 +1,9 @@
 // Base64 as audio travels in it.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { base64Bytes, isBase64 } from '../../src/audio/base64.ts';
+import fc from '../support/fast-check.ts';
 
-const LETTERS = /^[A-Za-z0-9+/_-]+={0,2}$/;
+const LETTERS = /^[A-Za-z0-9+/]+={0,2}$/;
 
 test('what was encoded is base64 of so many bytes, at every length', () => {
   for (const length of [1, 2, 3, 159, 160, 161, 1_600, 24_575, 24_576, 24_577, 60_000]) {
@@ -16,7 +16,7 @@ test('what was encoded is base64 of so many bytes, at every length', () => {
 test('one wrong letter anywhere is seen, also in a text that is read in parts', () => {
   const text = Buffer.alloc(60_000, 0x55).toString('base64');
   for (const at of [0, 1, 32_767, 32_768, 40_000, text.length - 1])
-    for (const letter of ['"', '\\', '\n', ' ', '=', '\u0141', '.'])
+    for (const letter of ['"', '\\', '\n', ' ', '=', '\u0141', '.', '-', '_'])
       if (!(letter === '=' && at === text.length - 1))
         expect(isBase64(text.slice(0, at) + letter + text.slice(at + 1)), `${JSON.stringify(letter)} at ${at}`).toBe(
           false,
@@ -25,7 +25,7 @@ test('one wrong letter anywhere is seen, also in a text that is read in parts', 
 
 test('agrees with its letters about every text', () => {
   const nearly = fc.string({
-    unit: fc.constantFrom('A', 'Z', 'a', 'z', '0', '9', '+', '/', '=', '-', '"', '\\', '\n', 'é', '\u0122'),
+    unit: fc.constantFrom('A', 'Z', 'a', 'z', '0', '9', '+', '/', '=', '-', '_', '"', '\\', '\n', 'é', '\u0122'),
     maxLength: 24,
   });
   fc.assert(
