@@ -155,6 +155,8 @@ type Prepared = ReturnType<SqliteDatabase['prepare']>;
 
 /** Texts of statements that stay prepared: Trunkline writes a few dozen, with as many rows as there are. */
 const PREPARED_STATEMENTS = 200;
+/** A longer one writes many rows: it is seldom asked for again, and it would keep what it wrote last. */
+const LONG_TEXT_CHARS = 8_192;
 
 /** Kysely's dialect asks for the shape of better-sqlite3. To prepare a statement costs as much as to run it: they are kept. */
 export function asKyselyWants(db: DatabaseSync): SqliteDatabase {
@@ -177,6 +179,7 @@ export function asKyselyWants(db: DatabaseSync): SqliteDatabase {
     prepare(text) {
       // Where its disk is full SQLite has rolled back by itself: to ask for it again would hide why.
       if (text === 'rollback' && !db.isTransaction) return prepared('select null where false');
+      if (text.length > LONG_TEXT_CHARS) return prepared(text);
       const statement = kept.get(text) ?? prepared(text);
       // The latest stay.
       kept.delete(text);

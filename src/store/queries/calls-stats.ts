@@ -95,5 +95,5 @@ function nthOfAll(db: Database, name: SpreadName, rank: number, count: number): 
   const fromEnd = count - 1 - rank;
   const [way, offset] = fromEnd < rank ? [sql`desc`, fromEnd] : [sql`asc`, rank];
   return sql`(select ${value} from ${callsBy(db, SPREADS[name])} where ${value} is not null
-    order by ${value} ${way} limit 1 offset ${sql.lit(Math.max(0, offset))})`;
+    order by ${value} ${way} limit 1 offset ${Math.max(0, offset)})`;
 }
