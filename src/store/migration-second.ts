@@ -145,7 +145,7 @@ async function makeIndices(db: Kysely<unknown>, engine: Engine): Promise<void> {
   await index('calls_by_agent', 'agent');
   await index('calls_by_reason', 'reason');
   await index('calls_by_disposition', 'disposition');
-  // To look through this one from end to end takes a tenth of a second for a million calls: no other is needed for any order.
+  // To look through this one from end to end takes a tenth of a second for a million calls. The third change adds one for each order.
   if (engine === 'sqlite') return index('calls_for_lists', 'admitted_ms', ...LISTED);
   await db.schema.createIndex('calls_by_seq').on('calls').column('seq').unique().execute();
   await index('calls_by_duration', 'duration_ms', 'seq');

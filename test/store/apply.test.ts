@@ -1,5 +1,4 @@
 // Facts become rows: whatever comes twice, out of order, or of a call that nobody knows.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import type { LineCharged, StoreEvent } from '../../src/store/events.ts';
@@ -8,6 +7,7 @@ import { applyEvents } from '../../src/store/queries/apply.ts';
 import { billLines } from '../../src/store/queries/reconcile.ts';
 import { useEngines, ENGINES } from './engines.ts';
 import { agentSaid, AT_MS, audited, callerSaid, charged, ended, started, toolRan } from './facts.ts';
+import fc from '../support/fast-check.ts';
 
 const engines = useEngines();
 

@@ -1,6 +1,5 @@
 // The list of calls: every filter and every order against the same told in plain words, on both engines; pages, counts,
 // statistics, and words that nobody should search for.
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { callFacets } from '../../src/store/queries/call-facets.ts';
@@ -22,6 +21,7 @@ import {
   WORDS,
   writeCalls,
 } from './many-calls.ts';
+import fc from '../support/fast-check.ts';
 
 const calls = manyCalls(400);
 const SORTS: CallSort[] = ['admitted', 'duration', 'cost', 'latency', 'quality'];
@@ -191,31 +191,24 @@ describe.each(ENGINES)('%s', (engine) => {
   test('statistics are those of the calls that fit, percentiles the values of calls', async () => {
     await fc.assert(
       fc.asyncProperty(anyFilter, async (filter) => {
-        const own = calls.filter((call) => fits(call, filter));
-        const spread = (values: (number | null | undefined)[]) => {
-          const sorted = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b);
-          const at = (percent: number) => sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)] ?? null;
-          return { p50: at(50), p95: at(95) };
-        };
-        expect(await callStats(db, filter)).toEqual({
-          calls: own.length,
-          ended: own.filter(({ reason }) => reason !== null).length,
-          successes: own.filter(({ result }) => result === 'success').length,
-          failures: own.filter(({ result }) => result === 'failure').length,
-          cost: {
-            nanoUsd: own.reduce((sum, { cost_nano_usd: cost }) => sum + cost, 0),
-            unpricedCalls: 0,
-            ...spread(own.map(({ cost_nano_usd: cost }) => cost)),
-          },
-          latencyMs: {
-            ...spread(own.map(({ latency_ms: ms }) => ms)),
-            calls: own.filter(({ latency_ms: ms }) => ms !== null).length,
-          },
-          durationMs: spread(own.map(({ duration_ms: ms }) => ms)),
-        });
+        expect(await callStats(db, filter)).toEqual(statsOf(calls.filter((call) => fits(call, filter))));
       }),
-      { numRuns: 100 },
+      { numRuns: 100, examples: [[ANY_CALL]] },
     );
+  });
+
+  test.each([0, 1, 2, 3, 19, 20, 21])('statistics of %i calls in all', async (count) => {
+    const few = await openDatabase(
+      engine === 'sqlite'
+        ? { engine, path: ':memory:' }
+        : { engine: 'postgres', url: await (postgres as Postgres).freshUrl() },
+    );
+    try {
+      await writeCalls(few, calls.slice(0, count));
+      expect(await callStats(few, ANY_CALL)).toEqual(statsOf(calls.slice(0, count)));
+    } finally {
+      await few.destroy();
+    }
   });
 
   test('what there is to choose from is every value, once', async () => {
@@ -226,3 +219,28 @@ describe.each(ENGINES)('%s', (engine) => {
     });
   });
 });
+
+/** The statistics of calls, told in plain words. */
+function statsOf(own: typeof calls): Awaited<ReturnType<typeof callStats>> {
+  const spread = (values: (number | null | undefined)[]) => {
+    const sorted = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b);
+    const at = (percent: number) => sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)] ?? null;
+    return { p50: at(50), p95: at(95) };
+  };
+  return {
+    calls: own.length,
+    ended: own.filter(({ reason }) => reason !== null).length,
+    successes: own.filter(({ result }) => result === 'success').length,
+    failures: own.filter(({ result }) => result === 'failure').length,
+    cost: {
+      nanoUsd: own.reduce((sum, { cost_nano_usd: cost }) => sum + cost, 0),
+      unpricedCalls: 0,
+      ...spread(own.map(({ cost_nano_usd: cost }) => cost)),
+    },
+    latencyMs: {
+      ...spread(own.map(({ latency_ms: ms }) => ms)),
+      calls: own.filter(({ latency_ms: ms }) => ms !== null).length,
+    },
+    durationMs: spread(own.map(({ duration_ms: ms }) => ms)),
+  };
+}

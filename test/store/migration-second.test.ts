@@ -1,6 +1,6 @@
-// A database of the first version is opened by this one: nothing that was kept is lost, and what is new is reckoned from it.
+// A database of an older version is opened by this one: nothing that was kept is lost, and what is new is reckoned from it.
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely, PostgresDialect, SqliteDialect } from 'kysely';
+import { Kysely, PostgresDialect, sql, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -105,6 +105,29 @@ describe.each(ENGINES)('%s', (engine) => {
     const again = await openDatabase(place);
     await again.destroy();
   });
+});
+
+test('a database as the second version left it gets the orders of its calls, and keeps them', async () => {
+  const place = await engines.place('sqlite');
+  await leaveFirst(place);
+  const before = raw(place);
+  const all = migrations('sqlite');
+  const { '2026-11-21-third': _, ...untilSecond } = all;
+  const provider = { getMigrations: () => Promise.resolve(untilSecond) };
+  expect((await new Migrator({ db: before, provider }).migrateToLatest()).error).toBeUndefined();
+  const orders = async (db: Kysely<Tables>): Promise<string[]> => {
+    const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'index'
+      and name in ('calls_by_duration', 'calls_by_cost', 'calls_by_latency', 'calls_by_quality')`.execute(db);
+    return rows.map(({ name }) => name);
+  };
+  expect(await orders(before)).toEqual([]);
+  await before.destroy();
+  const db = await engines.open(place);
+  expect(await orders(db)).toHaveLength(4);
+  const { calls } = await listCalls(db, { ...ANY_CALL, sort: 'cost', order: 'desc', limit: 1_000, after: null });
+  const costs = calls.map(({ cost }) => cost.nanoUsd);
+  expect(costs).toHaveLength(700);
+  expect(costs).toEqual(costs.toSorted((a, b) => b - a));
 });
 
 test.runIf(hasPostgres)('PostgreSQL may take longer for a change of the tables than for a question', async () => {
