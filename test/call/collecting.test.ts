@@ -1,6 +1,5 @@
 // Digits that the caller keys in. A secret field leaves no trace of a digit or of a sound anywhere outside its drawer, from
 // the moment it opens until the tone of the last key has faded, however the input ends.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Onlooker } from '../../src/call/feed.ts';
 import type { KeypadField } from '../../src/call/policy.ts';
@@ -18,6 +17,7 @@ import {
   press,
   says,
 } from '../support/errand-line.ts';
+import fc from '../support/fast-check.ts';
 
 const field = (part: Partial<KeypadField> = {}): KeypadField => ({
   ...{ min: 4, max: 6, endKey: '#', timeoutMs: 5_000, sensitive: true },

@@ -1,6 +1,5 @@
 // What cannot be undone happens only after the caller heard it read back, whole, and agreed since. Every way around that we
 // could think of.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canonical } from '../../src/call/consent.ts';
 import type { VirtualLine } from '../support/virtual-line.ts';
@@ -19,6 +18,7 @@ import {
   says,
   understood,
 } from '../support/errand-line.ts';
+import fc from '../support/fast-check.ts';
 
 const ARGS = { appointment: 7, why: 'ill' };
 const CONSENT: ErrandPolicy['consent'] = {

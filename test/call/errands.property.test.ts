@@ -1,6 +1,5 @@
 // Random calls with everything that an agent may do: nonsense from the model, keys, interruptions, people, lost lines and
 // sessions. Each ends once and by a name, every tool call is answered once, and nothing is left.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { END_REASONS } from '../../src/call/termination.ts';
 import type { ErrandPolicy } from '../../src/call/policy.ts';
@@ -10,6 +9,7 @@ import type { Plan } from '../support/scripted-model.ts';
 import type { VirtualLine } from '../support/virtual-line.ts';
 import { answered, did, foldsTheSame, testPolicy, understood } from '../support/errand-line.ts';
 import { NO_ERRANDS } from '../support/no-errands.ts';
+import fc from '../support/fast-check.ts';
 
 const ERRANDS: ErrandPolicy = {
   ...NO_ERRANDS,
@@ -226,6 +226,5 @@ test('known calls with everything in them', () => {
 
 // Others each time: RUNS=2500 SEED=5 for many of them, and for the same ones again.
 test('random calls', () => {
-  const { reasons } = live(Number(process.env.RUNS ?? 40), process.env.SEED ? Number(process.env.SEED) : undefined);
-  expect(reasons.size).toBeGreaterThan(0);
+  live(Number(process.env.RUNS ?? 40), process.env.SEED ? Number(process.env.SEED) : undefined);
 }, 600_000);

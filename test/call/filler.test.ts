@@ -1,5 +1,4 @@
 // While a tool works the caller is not left in silence, can interrupt at any moment, and is answered once.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ErrandPolicy } from '../../src/call/policy.ts';
 import type { VirtualLine } from '../support/virtual-line.ts';
@@ -13,6 +12,7 @@ import {
   hangUp,
   says,
 } from '../support/errand-line.ts';
+import fc from '../support/fast-check.ts';
 
 const MUSIC: ErrandPolicy['filler'] = { afterMs: 1_700, say: null, musicBytes: 16_000, musicAfterMs: 1_000 };
 

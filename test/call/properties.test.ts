@@ -1,5 +1,4 @@
 // What must hold whatever happens in whatever order.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent, UnstampedEvent } from '../../src/call/event.ts';
@@ -9,6 +8,7 @@ import { seededRandom } from '../../src/phone/seeded-random.ts';
 import { deepFreeze } from '../support/deep-freeze.ts';
 import { NO_ERRANDS } from '../support/no-errands.ts';
 import { testPolicy, VirtualLine } from '../support/virtual-line.ts';
+import fc from '../support/fast-check.ts';
 
 const on = { leg: 'l1', session: 's1', epoch: 1 };
 const utterance = fc.constantFrom('u1', 'u2', 'u3');

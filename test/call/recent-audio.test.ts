@@ -1,7 +1,7 @@
 // The caller's latest audio comes out as it went in, whatever the frames' lengths.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RecentAudio } from '../../src/call/recent-audio.ts';
+import fc from '../support/fast-check.ts';
 
 const chunkOf = (bytes: Uint8Array) => ({ payload: Buffer.from(bytes).toString('base64'), bytes: bytes.length });
 

@@ -1,7 +1,7 @@
 // The shelf: ranges come out exactly as they went in, undecoded where whole chunks are taken.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Shelf } from '../../src/call/shelf.ts';
+import fc from '../support/fast-check.ts';
 
 const chunkOf = (bytes: Buffer) => ({ payload: bytes.toString('base64'), bytes: bytes.length });
 const joined = (pieces: { payload: string }[]): Buffer =>

@@ -1,10 +1,10 @@
 // A call's ledger: each thing charged once, and a total that is the sum of its lines.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatUsd, Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerLine } from '../../src/ledger/line.ts';
 import { shippedPrices } from '../../src/ledger/load-prices.ts';
 import type { Usage } from '../../src/realtime/session.ts';
+import fc from '../support/fast-check.ts';
 
 const AT = Date.UTC(2026, 10, 20, 12);
 const CHARGED = { seller: 'openai', atWallMs: AT };

@@ -1,11 +1,11 @@
 // From the model's JSON to the bill: 2,000 usages of every documented shape, against a calculation that shares nothing with
 // the server: the prices are written down here once more, and so is the formula.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { stepDialogue } from '../../src/realtime/openai/dialogue.ts';
 import { newDialogue } from '../../src/realtime/openai/dialogue-state.ts';
 import { parseServerMessage } from '../../src/realtime/openai/messages.ts';
+import fc from '../support/fast-check.ts';
 
 /** Dollars per million tokens: text in, cached, out; audio in, cached, out; pictures in, cached. */
 const ANSWERS: Record<string, number[]> = {

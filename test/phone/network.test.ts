@@ -1,8 +1,8 @@
 // Delay, jitter, bursts and order of one direction of the network.
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
 import { Link, type LinkOptions } from '../../src/phone/network.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import fc from '../support/fast-check.ts';
 
 test('a link without delay delivers in the same turn', () => {
   const clock = new FakeClock();

@@ -1,7 +1,7 @@
 // The carrier's play buffer: what is played when, marks, clear, underruns.
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
 import { PlaybackBuffer } from '../../src/phone/playback-buffer.ts';
+import fc from '../support/fast-check.ts';
 
 const audio = (ms: number, byte = 0x55): Buffer => Buffer.alloc(ms * 8, byte);
 

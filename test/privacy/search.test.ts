@@ -14,10 +14,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { personOf } from '../../src/privacy/person.ts';
 import { search } from '../../src/privacy/search.ts';
+import fc from '../support/fast-check.ts';
 
 const NUMBER = '+15551234567';
 const { marks } = personOf(NUMBER);

@@ -2,7 +2,6 @@
 // is built anew. SQLite only: PostgreSQL's index goes with its rows when it is vacuumed.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ANY_CALL } from '../../src/store/queries/call-filter.ts';
@@ -11,6 +10,7 @@ import type { StoreEvent } from '../../src/store/events.ts';
 import { QUERIES } from '../../src/store/queries.ts';
 import { agentSaid, callerSaid, started } from '../store/facts.ts';
 import { KeptFolder } from './kept.ts';
+import fc from '../support/fast-check.ts';
 
 let kept: KeptFolder;
 beforeEach(async () => {

@@ -1,5 +1,4 @@
 // Whatever a seller charges for whatever was used: lines and residues sum to the report, to the nano-dollar.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CAUSES } from '../../src/reconcile/causes.ts';
 import { chargesOf } from '../../src/reconcile/items.ts';
@@ -7,6 +6,7 @@ import { type ProductDay, pricesOfDay, settle } from '../../src/reconcile/settle
 import { PARTS, sumOf, type Vector } from '../../src/reconcile/vector.ts';
 import { usedOf } from '../../src/reconcile/lines.ts';
 import { FULL, tokenLine } from './ground.ts';
+import fc from '../support/fast-check.ts';
 
 const ITEMS = [
   'text, input',

@@ -1,7 +1,7 @@
 // Largest remainder: parts are whole and sum exactly.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { share } from '../../src/reconcile/share.ts';
+import fc from '../support/fast-check.ts';
 
 test('what is left goes to the largest remainders, the earlier first', () => {
   expect(share(10, [1, 1, 1])).toEqual([4, 3, 3]);

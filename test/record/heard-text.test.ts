@@ -1,7 +1,7 @@
 // Heard text: never more words than were said, never more than the share of the sound that was heard.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { splitHeard, wordCount } from '../../src/heard-text.ts';
+import fc from '../support/fast-check.ts';
 
 test.each([
   ['Your order left on Monday.', 0, '', 'Your order left on Monday.'],

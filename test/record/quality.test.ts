@@ -1,8 +1,8 @@
 // The judgement of a call: which measures cost how many points, and that every missing point is explained.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { qualityParts } from '../../src/metrics/labels.ts';
 import { type Circumstances, judge, QUALITY_PARTS, type QualityMeasures } from '../../src/record/quality.ts';
+import fc from '../support/fast-check.ts';
 
 const FINE: QualityMeasures = {
   frames: { received: 1_000, late: 0, filled: 0 },

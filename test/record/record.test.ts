@@ -2,7 +2,6 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { UnstampedEvent } from '../../src/call/event.ts';
 import { type AgentUtterance, type CallRecord, loggable, redacted } from '../../src/record/call-record.ts';
@@ -23,6 +22,7 @@ import {
   Story,
   StoryClock,
 } from './story.ts';
+import fc from '../support/fast-check.ts';
 
 function told(given: Given = {}) {
   const facts = callFacts(given);

@@ -1,6 +1,5 @@
 // The tape's text: every line reads back to what was printed, nothing private of the audio is on it, and a file that a
 // crash cut short is read as far as it goes.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CallEffect } from '../../src/call/effect.ts';
 import type { CallEvent, UnstampedEvent } from '../../src/call/event.ts';
@@ -15,6 +14,7 @@ import {
   timeOf,
 } from '../../src/tape/tape.ts';
 import { stagedFacts } from './staged-call.ts';
+import fc from '../support/fast-check.ts';
 
 const facts = stagedFacts();
 const { opening } = facts;

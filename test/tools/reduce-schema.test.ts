@@ -1,8 +1,8 @@
 // Whatever schema a service describes itself with, what is left of it can be checked.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileParameters } from '../../src/tools/parameters.ts';
 import { reduceSchema } from '../../src/tools/reduce-schema.ts';
+import fc from '../support/fast-check.ts';
 
 const reduce = (schema: unknown, root: unknown = schema) => reduceSchema(schema, { trusted: true, root });
 

@@ -1,10 +1,10 @@
 // Frames read without JSON.parse: what Twilio prints is read this way, and whatever is read this way reads the same as JSON.
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { frameReader } from '../../../src/carrier/twilio/frame-reader.ts';
 import { parseStreamMessage } from '../../../src/carrier/twilio/messages.ts';
 import { mediaMessage, STREAM_SID } from './edge.ts';
+import fc from '../../support/fast-check.ts';
 
 const captured = readFileSync(new URL('../../fixtures/twilio/stream.jsonl', import.meta.url), 'utf8')
   .trim()

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   parseCallStatus,
@@ -10,6 +9,7 @@ import {
   parsePersonFor,
 } from '../../../src/carrier/twilio/incoming.ts';
 import { CALL_SID, PERSON_SID, voiceForm } from './edge.ts';
+import fc from '../../support/fast-check.ts';
 
 describe('an incoming call', () => {
   test('is read from the form', () => {

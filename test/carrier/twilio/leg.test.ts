@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { LegEvent } from '../../../src/carrier/carrier.ts';
 import { noCounters } from '../../../src/carrier/twilio/counters.ts';
 import { TwilioLeg } from '../../../src/carrier/twilio/leg.ts';
 import { STREAM_SID } from './edge.ts';
+import fc from '../../support/fast-check.ts';
 
 /** Everything that leaves the leg, in one order: what it sends and what it reports. */
 let journal: unknown[];

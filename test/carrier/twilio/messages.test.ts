@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseStreamMessage, streamPrinter } from '../../../src/carrier/twilio/messages.ts';
 import { markMessage, mediaMessage, STREAM_SID, startMessage } from './edge.ts';
+import fc from '../../support/fast-check.ts';
 
 const parse = (message: unknown) => parseStreamMessage(JSON.stringify(message));
 

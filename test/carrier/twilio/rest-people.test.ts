@@ -3,12 +3,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as bodyOf } from 'node:stream/consumers';
-import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { explainRefusal } from '../../../src/carrier/twilio/rest-refusals.ts';
 import { twilioControl } from '../../../src/carrier/twilio/rest.ts';
 import type { Clock } from '../../../src/clock.ts';
 import { ACCOUNT_SID, AUTH_TOKEN, CALL_SID, PERSON_SID, PUBLIC_URL } from './edge.ts';
+import fc from '../../support/fast-check.ts';
 
 const TRY_MS = 3_000;
 const PERSON = { from: '+15005550001', to: '+15005550009', ringSeconds: 20, parentCallId: CALL_SID };

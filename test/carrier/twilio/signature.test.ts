@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePublicUrl, webhookUrls } from '../../../src/carrier/twilio/public-url.ts';
 import { signatureCheck } from '../../../src/carrier/twilio/signature.ts';
 import { AUTH_TOKEN, sign } from './edge.ts';
+import fc from '../../support/fast-check.ts';
 
 interface Vector {
   source: string;

@@ -2,11 +2,11 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import fc from 'fast-check';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { NextStep } from '../../../src/carrier/carrier.ts';
 import { escapeXml, loadTwiml } from '../../../src/carrier/twilio/twiml.ts';
+import fc from '../../support/fast-check.ts';
 
 const FOLDER = new URL('../../../twiml/', import.meta.url);
 const URLS = {

@@ -1,6 +1,5 @@
 // What an operator sees of a call: the state is the core's, the transcript is what was said and heard, and nobody sees what is
 // not for them.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Order } from '../../../src/call/orders.ts';
 import type { CallState } from '../../../src/call/state.ts';
@@ -13,6 +12,7 @@ import type { ErrandPolicy } from '../../../src/call/policy.ts';
 import { callerSays, calls, did, hangUp, press, says, understood } from '../../support/errand-line.ts';
 import type { VirtualLine } from '../../support/virtual-line.ts';
 import { CALLER, incoming, watched, type Watching } from './live-line.ts';
+import fc from '../../support/fast-check.ts';
 
 const TARGETS: ErrandPolicy['targets'] = {
   desk: { to: '+15550100001', how: 'cold', ringSeconds: 20 },

@@ -1,9 +1,9 @@
 // Who is drawn when: sounds of both, barge-ins, silences, and finding what lies in a stretch.
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Band, bandsOf, bandsWithin, longestOf, silences, soundOf } from '../../../src/page/call/bands.ts';
 import { quietUntil } from '../../../src/page/call/quiet.ts';
 import { agentSays, callerSays, latencyOf, toolRuns } from './turns.ts';
+import fc from '../../support/fast-check.ts';
 
 describe('when a turn could be heard', () => {
   it("takes the caller's last sound, not the report that came after the silence the model waits for", () => {

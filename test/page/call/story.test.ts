@@ -1,9 +1,9 @@
 // What the transcript shows, in which order, what is heard at a moment, and what a search finds.
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { extrasOf } from '../../../src/page/call/extras.ts';
 import { heardAt, marked, search, storyOf } from '../../../src/page/call/story.ts';
 import { agentSays, callerSays, toolRuns } from './turns.ts';
+import fc from '../../support/fast-check.ts';
 
 const TURNS = [
   agentSays({ turn: 0, at: 100, heardMs: 900, said: 'Hello there.' }),

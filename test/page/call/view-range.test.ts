@@ -1,9 +1,9 @@
 // Zooming and moving never leave the call, and levels of a stretch are those of its bytes.
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeSample } from '../../../src/audio/mulaw.ts';
 import { levelsOf } from '../../../src/page/call/close-up.ts';
 import { holding, moved, ticks, whole, zoomed } from '../../../src/page/call/view-range.ts';
+import fc from '../../support/fast-check.ts';
 
 describe('range', () => {
   it('keeps what lies under the pointer where it is', () => {

@@ -1,8 +1,8 @@
 // Where an answer's time went: parts one after the other, tools beside them, what nobody can explain shown as such.
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { spreadOf, waterfallOf } from '../../../src/page/call/waterfall.ts';
 import { agentSays, callerSays, latencyOf, toolRuns } from './turns.ts';
+import fc from '../../support/fast-check.ts';
 
 describe('waterfall', () => {
   it('has the parts in their order, each where the one before it ends, and nothing unattributed when they fit', () => {

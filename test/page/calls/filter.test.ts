@@ -1,6 +1,5 @@
 // The filter of the list of calls without a browser: what is typed becomes parameters that the server takes, and parameters are
 // told in words. Held against the server's own schema.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { callListQuery } from '../../../src/dashboard/schemas/calls.ts';
 import {
@@ -25,6 +24,7 @@ import {
   timeOf,
   timeText,
 } from '../../../src/page/calls/query.ts';
+import fc from '../../support/fast-check.ts';
 
 const params = (text: string): URLSearchParams => new URLSearchParams(text);
 const texts = (text: string): string[] => chipsOf(params(text)).map((chip) => `${chip.name}: ${chip.text}`);

@@ -1,8 +1,8 @@
 // The order of the grid: the reader's, stable while calls come, change and go.
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
 import { CallGrid, compareCalls, GONE_STAYS_MS, SORTS } from '../../../src/page/live/grid.ts';
 import { liveCall } from './facts.ts';
+import fc from '../../support/fast-check.ts';
 
 const ids = (grid: CallGrid): string[] => grid.rows().map(({ call }) => call.callId);
 const call = (n: number, changes = {}) => liveCall(n, { callId: `call-${n}`, admittedWallMs: 1_000 + n, ...changes });

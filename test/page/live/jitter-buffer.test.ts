@@ -1,8 +1,8 @@
 // Listening in, without a browser: frames as they come over the socket, and what is heard of them and when.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JitterBuffer } from '../../../src/page/live/jitter-buffer.ts';
 import { readFrame, readOrder } from '../../../src/page/live/listen-frame.ts';
+import fc from '../../support/fast-check.ts';
 
 const RATE = 8_000;
 const QUANTUM = 128;

@@ -1,5 +1,4 @@
 // The running transcript: merging what is told again, the window that is drawn, and what is read out.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LiveEntry } from '../../../src/dashboard/schemas/live.ts';
 import {
@@ -11,6 +10,7 @@ import {
   placeOf,
 } from '../../../src/page/live/transcript.ts';
 import { liveEntry } from './facts.ts';
+import fc from '../../support/fast-check.ts';
 
 const many = (count: number, from = 0): LiveEntry[] => Array.from({ length: count }, (_, n) => liveEntry(from + n));
 

@@ -1,8 +1,8 @@
 // From quanta of 128 samples to frames: nothing is lost, times are true, gaps are gaps, and mute is silence that goes on.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Capture, type CapturedFrame } from '../../../src/page/phone/capture.ts';
 import { encodeSample, SILENCE } from '../../../src/page/mu-law.ts';
+import fc from '../../support/fast-check.ts';
 
 const capturing = (rate: number) => {
   const frames: CapturedFrame[] = [];

@@ -1,9 +1,9 @@
 // The play buffer: order, marks to the sample, clears, underruns; held against the carrier double's own model of one.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PlaybackBuffer } from '../../../src/phone/playback-buffer.ts';
 import { toFloat } from '../../../src/page/mu-law.ts';
 import { PlaybackQueue } from '../../../src/page/phone/playback-queue.ts';
+import fc from '../../support/fast-check.ts';
 
 const bytes = (length: number, first = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) & 0xff);
 const play = (queue: PlaybackQueue, samples = 128): { line: Float32Array; marks: string[] } => {

@@ -1,9 +1,9 @@
 // Whatever the order of things between the model's server, the caller and the call: the dialogue's promises hold.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { ModelServer } from './model-server.ts';
 import { MODES, outputItems, readyTalk, type Mode, type Outcome, type Talk } from './talk.ts';
+import fc from '../../support/fast-check.ts';
 
 /** One thing that happens; the numbers choose among what is possible at that moment. */
 const happening = fc.record({

@@ -1,9 +1,9 @@
 // Reading the server's JSON: every event a bridge uses, nulls where the service sends them, and whatever else may come.
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseServerMessage, printAppend, type ServerMessage } from '../../../src/realtime/openai/messages.ts';
 import { expectClientMessage } from './client-schema.ts';
 import * as wire from './wire.ts';
+import fc from '../../support/fast-check.ts';
 
 const parse = (message: unknown) => parseServerMessage(JSON.stringify(message));
 const known = (message: Record<string, unknown>): ServerMessage => {

@@ -1,8 +1,8 @@
 // Reading what the API says was used: every documented shape, and each way in which it cannot be right, by name.
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseServerMessage } from '../../../src/realtime/openai/messages.ts';
 import * as wire from './wire.ts';
+import fc from '../../support/fast-check.ts';
 
 const NONE = {
   textIn: 0,
