@@ -167,7 +167,7 @@ function tellAgents(
     ]),
   );
   report.remark(
-    'Agents are looked up in a list, one after the other, once per call (src/agent/choose.ts): the time is linear. No bound on the number of agents is in the code. Most of what an agent holds are its own copies of the two shipped clips (src/agent/files.ts, readClip).',
+    'Agents are looked up in a list, one after the other, once per call (src/agent/choose.ts): the time is linear. No bound on the number of agents is in the code.',
   );
 }
 

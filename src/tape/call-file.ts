@@ -83,7 +83,7 @@ export class CallFile {
     }
   }
 
-  /** By callbacks: a file is written to several times a second and call, and each promise on the way costs as much again. */
+  /** By callbacks: a file is written to once a second and call, and each promise on the way costs as much again. */
   #putAll(descriptor: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const putNext = (): void => {
