@@ -15,6 +15,8 @@ export interface BenchOptions {
   /** Where the results are written; null: the documentation, or nowhere when the bench is not whole. */
   out: string | null;
   json: boolean;
+  /** Nothing is measured: the page is made anew from bench.json. */
+  page: boolean;
   /** Nothing was left out: its results may stand in the documentation. */
   whole: boolean;
 }
@@ -25,12 +27,13 @@ export const USAGE = `npm run bench -- [options]
   --seconds N        length of each measured window (20; short 4)
   --warm-up N        seconds that the calls go on before it (20; short 0)
   --rounds N         rounds, of which the median is told (3)
-  --subjects a,b     only these: relay, trunkline, trunkline-bare, trunkline-without-books, openai-agents,
-                     twilio-realtime-agents
+  --subjects a,b     only these: relay, trunkline, trunkline-bare, trunkline-without-books, trunkline-watched,
+                     openai-agents, twilio-realtime-agents
   --tls on|off|both  TLS to the model (both; short on)
   --no-sweep         without the search for the rated capacity
   --out DIR          write bench.json, plots and performance.md there
-  --json             print the results as JSON instead of tables`;
+  --json             print the results as JSON instead of tables
+  --page             measure nothing, write page and plots anew from docs/measurements/bench.json`;
 
 /** @throws Error that says what was expected */
 export function readOptions(args: string[]): BenchOptions {
@@ -47,6 +50,7 @@ export function readOptions(args: string[]): BenchOptions {
       sweep: { type: 'boolean' },
       out: { type: 'string' },
       json: { type: 'boolean', default: false },
+      page: { type: 'boolean', default: false },
     },
     allowNegative: true,
   });
@@ -78,6 +82,7 @@ export function readOptions(args: string[]): BenchOptions {
     sweep: sweep ?? !short,
     out: out ?? null,
     json: values.json,
+    page: values.page,
     whole: !short && calls === undefined && subjects === undefined && tls === 'both' && sweep !== false,
   };
 }

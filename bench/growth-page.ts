@@ -63,7 +63,7 @@ export function glanceTable(figures: Readonly<Record<string, number>>): Table {
     ['what the record keeps', `${brief(of('length_record_bytes_per_turn'))} bytes a turn`, 'bounded', 'yes'],
     ['a turn of the core, the last to the early ones', times('history_ratio'), 'flat', isFlat('history_ratio')],
     [
-      `start with ${agents} agents`,
+      `start with ${agents} agents, without Node’s own`,
       `${brief(of(`agents_${agents}_server_ms`))} ms`,
       '< 1 s',
       of(`agents_${agents}_server_ms`) < 1_000 ? 'yes' : '**no**',

@@ -1,8 +1,9 @@
 // What is told of several runs: medians over the rounds, and ratios to the floor within each round, so that a machine that
 // is slower for a while slows both sides of a ratio. Pure.
 import type { Account } from './accounts.ts';
-import { type Spread, spreadOf } from './percentiles.ts';
+import type { Spread } from './percentiles.ts';
 import type { RunResult } from './run.ts';
+import { median as medianOf } from './slope.ts';
 
 /** Times of a subject: the median over the rounds of each percentile. */
 export type Times = Pick<Spread, 'p50' | 'p95' | 'p99' | 'max'>;
@@ -42,9 +43,8 @@ export function alternating<Subject>(subjects: readonly Subject[], rounds: numbe
   return Array.from({ length: rounds }, (_, i) => subjects.map((subject) => ({ round: i + 1, subject }))).flat();
 }
 
-/** By nearest rank, so it was measured; NaN values are left out. */
-export const median = (values: readonly number[]): number =>
-  spreadOf(values.filter((value) => !Number.isNaN(value))).p50;
+/** Of two the mean; what was not measured (NaN, or null from a file) is left out. */
+export const median = (values: readonly number[]): number => medianOf(values.filter(Number.isFinite));
 
 /** Value by value, a run of the floor in the same round under each; NaN where there is none. */
 export const ratios = (values: readonly number[], floor: readonly number[]): number[] =>
