@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../src/agent/agent.ts';
 import { foldTape } from '../src/replay/fold.ts';
-import { parseTape, printHeader, TapePrinter } from '../src/tape/tape.ts';
+import { parseTape } from '../src/tape/tape.ts';
 import { benchAgent, factsOf, LongCall } from './growth-call.ts';
 import { brief, type PartOptions, PartReport, whole } from './growth-report.ts';
+import { tapeText } from './tape-text.ts';
 
 /** The recorder's bound (src/tape/recorder.ts). */
 const MAX_TAPE_BYTES = 64 * 1024 * 1024;
@@ -22,22 +23,9 @@ export interface TapeFigures {
 }
 
 /** The tape of a call of so many minutes, as the recorder would write it had it no bound. */
-export async function tapeText(agent: Agent, minutes: number): Promise<string> {
-  let parts: string[] = [];
-  const call = new LongCall(factsOf(agent, randomUUID()), [
-    (facts) => {
-      const printer = new TapePrinter(facts.opening);
-      parts = [printHeader(facts, 'growth')];
-      const add = (lines: string): void => void parts.push(lines);
-      return {
-        input: (atMs, input) => add(printer.input(atMs, input)),
-        frame: (frame) => add(printer.frameText(frame)),
-        stepped: (event, effects) => add(printer.stepped(event, effects)),
-        sent: (atMs, message) => add(printer.sent(atMs, message)),
-        closed: (atMs) => add(printer.closed(atMs)),
-      };
-    },
-  ]);
+export async function longTape(agent: Agent, minutes: number): Promise<string> {
+  const parts: string[] = [];
+  const call = new LongCall(factsOf(agent, randomUUID()), [tapeText((text) => void parts.push(text))]);
   await call.begin();
   for (let minute = 0; minute < minutes; minute++) await call.minute();
   await call.end();
@@ -77,12 +65,12 @@ export async function measureTapes({ short, say }: PartOptions): Promise<PartRep
   const agent = await benchAgent();
   const sizes = tapeSizes(short);
   say('warming up');
-  const warming = await tapeText(agent, short ? 1 : 10);
+  const warming = await longTape(agent, short ? 1 : 10);
   for (let round = 0; round < 2; round++) readTape(warming, 0);
   const texts = new Map<number, string>();
   for (const minutes of sizes) {
     say(`a tape of ${minutes} minutes is made`);
-    texts.set(minutes, await tapeText(agent, minutes));
+    texts.set(minutes, await longTape(agent, minutes));
   }
   const all = leastOf(texts, short ? 2 : 5, say);
   const perMinute = ({ parseMs, foldMs, minutes }: TapeFigures): number => (parseMs + foldMs) / minutes;

@@ -20,7 +20,7 @@ import {
 } from '../../bench/growth-paper.ts';
 import { growthPlots } from '../../bench/growth-plots.ts';
 import { PartReport } from '../../bench/growth-report.ts';
-import { readTape, tapeText } from '../../bench/growth-tape.ts';
+import { longTape, readTape } from '../../bench/growth-tape.ts';
 import { loadAgents } from '../../src/agent/load.ts';
 import { readConfig } from '../../src/config.ts';
 
@@ -68,7 +68,7 @@ test('turns of the core are timed by windows, and its history keeps to its bound
 
 test('a tape folds to what it says, and is as long as its call', async () => {
   const agent = await benchAgent();
-  const [one, two] = [await tapeText(agent, 1), await tapeText(agent, 2)];
+  const [one, two] = [await longTape(agent, 1), await longTape(agent, 2)];
   const figures = readTape(two, 2);
   expect(figures.identical).toBe(true);
   expect(figures.lines).toBe(two.trimEnd().split('\n').length);

@@ -1,31 +1,17 @@
 // Folding tapes: a call played in virtual time through the real Call and the real model session leaves a tape, and the
 // tape replays to itself; a changed tape is told apart, at its line.
 import { expect, test } from 'vitest';
-import type { OnlookerFactory } from '../../src/call/feed.ts';
 import { foldTape } from '../../src/replay/fold.ts';
 import { fit, grouped } from '../../src/replay/text-layout.ts';
 import { VirtualClock } from '../../src/replay/virtual-clock.ts';
-import { parseTape, printHeader, TapePrinter } from '../../src/tape/tape.ts';
+import { parseTape } from '../../src/tape/tape.ts';
+import { tapeText } from '../../bench/tape-text.ts';
 import { playWholeCall, StagedCall, stagedFacts } from '../tape/staged-call.ts';
 
 /** Plays a call and returns its tape's text. */
 async function taped(play: (staged: StagedCall) => Promise<void>): Promise<string> {
   let text = '';
-  const onlooker: OnlookerFactory = (call) => {
-    const printer = new TapePrinter(call.opening);
-    text = printHeader(call, 'test');
-    const add = (lines: string): void => {
-      text += lines;
-    };
-    return {
-      input: (atMs, input) => add(printer.input(atMs, input)),
-      frame: (frame) => add(printer.frameText(frame)),
-      stepped: (event, effects) => add(printer.stepped(event, effects)),
-      sent: (atMs, message) => add(printer.sent(atMs, message)),
-      closed: (atMs) => add(printer.closed(atMs)),
-    };
-  };
-  await play(new StagedCall(stagedFacts(), [onlooker]));
+  await play(new StagedCall(stagedFacts(), [tapeText((lines) => void (text += lines))]));
   return text;
 }
 

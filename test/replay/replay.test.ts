@@ -9,7 +9,7 @@ import { writeWav } from '../../src/audio/wav.ts';
 import { networkOptions } from '../../src/replay/replay-network.ts';
 import { readOptions } from '../../src/replay/replay-options.ts';
 import { replayFiles } from '../../src/replay/replay.ts';
-import { printHeader, TapePrinter } from '../../src/tape/tape.ts';
+import { tapeText } from '../../bench/tape-text.ts';
 import { playWholeCall, StagedCall, stagedFacts } from '../tape/staged-call.ts';
 
 const PARSING = { ignoreAttributes: false, attributeNamePrefix: '', htmlEntities: true };
@@ -35,23 +35,8 @@ async function run(...args: string[]) {
 }
 
 async function wholeTape(): Promise<string> {
-  const { opening } = stagedFacts();
-  const printer = new TapePrinter(opening);
-  let text = printHeader(stagedFacts(), 'test');
-  const add = (lines: string): void => {
-    text += lines;
-  };
-  await playWholeCall(
-    new StagedCall(stagedFacts(), [
-      () => ({
-        input: (atMs, input) => add(printer.input(atMs, input)),
-        frame: (frame) => add(printer.frameText(frame)),
-        stepped: (event, effects) => add(printer.stepped(event, effects)),
-        sent: (atMs, message) => add(printer.sent(atMs, message)),
-        closed: (atMs) => add(printer.closed(atMs)),
-      }),
-    ]),
-  );
+  let text = '';
+  await playWholeCall(new StagedCall(stagedFacts(), [tapeText((lines) => void (text += lines))]));
   return text;
 }
 

@@ -10,7 +10,8 @@ import { createLogger } from '../../src/log.ts';
 import { foldTape } from '../../src/replay/fold.ts';
 import { recordingOnlooker } from '../../src/tape/recording.ts';
 import { tapeRecorder } from '../../src/tape/recorder.ts';
-import { parseTape, printHeader, TapePrinter } from '../../src/tape/tape.ts';
+import { parseTape } from '../../src/tape/tape.ts';
+import { tapeText } from '../../bench/tape-text.ts';
 import { StagedCall, stagedFacts } from './staged-call.ts';
 
 const say = (what: string, figures: object): void => console.log(JSON.stringify({ what, ...figures }));
@@ -63,22 +64,7 @@ async function flushCost(folder: string): Promise<void> {
 
 async function hourOfCall(minutes: number): Promise<string> {
   let text = '';
-  const staged = new StagedCall(stagedFacts(), [
-    (call) => {
-      const printer = new TapePrinter(call.opening);
-      text = printHeader(call, 'measure');
-      const add = (lines: string): void => {
-        text += lines;
-      };
-      return {
-        input: (atMs, input) => add(printer.input(atMs, input)),
-        frame: (frame) => add(printer.frameText(frame)),
-        stepped: (event, effects) => add(printer.stepped(event, effects)),
-        sent: (atMs, message) => add(printer.sent(atMs, message)),
-        closed: (atMs) => add(printer.closed(atMs)),
-      };
-    },
-  ]);
+  const staged = new StagedCall(stagedFacts(), [tapeText((lines) => void (text += lines))]);
   staged.begin();
   await staged.run(4_000);
   for (let turn = 0; staged.clock.nowMs() < 123_456 + minutes * 60_000; turn++) {
