@@ -32,8 +32,10 @@ export interface BooksOptions {
 export interface Books {
   prices: PriceBook;
   store: Store;
-  /** What things cost a call, for its budgets. */
+  /** What things cost a call of the agent with the tools that it has, for its budgets: every answer is sent all of them. */
   meter: (agent: Agent, incoming: IncomingCall) => SpendMeter;
+  /** @throws TrunklineError where a budget of one of the agents, with the tools that they have by now, pays for no answer */
+  check(agents: readonly Agent[]): void;
   /** Closes the store. */
   close(): Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function openBooks(options: BooksOptions): Promise<Books> {
   return {
     ...{ prices, store },
     meter: (agent, incoming) => meterOf(prices, clock, agent, incoming),
+    check: (equipped) => checkBudgets(prices, clock, config, equipped),
     close() {
       stopCounting();
       return store.close();

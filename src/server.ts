@@ -235,6 +235,12 @@ async function serve(options: ServerOptions, { agents, nodeId, coordination, boo
       },
     },
   });
+  try {
+    books.check(agents.map((agent) => tools.equipped(agent)));
+  } catch (error) {
+    await tools.close();
+    throw error;
+  }
   const unserved = agents.filter(({ sms, transfer }) => sms !== null || Object.values(transfer).some(isWarm));
   if (control === null && unserved.length > 0)
     log.warn(
@@ -275,7 +281,7 @@ async function serve(options: ServerOptions, { agents, nodeId, coordination, boo
     modelHealth: ({ model: first, failure }) =>
       [first, failure.fallback].flatMap((one) => (one === null ? [] : [health.read(endpoints.of(one).name)])),
     journalFull: () => books.store.health.state === 'full',
-    meter: books.meter,
+    meter: (agent, incoming) => books.meter(tools.equipped(agent), incoming),
     loopDelayMs: () => (options.loopDelayMs ?? metrics.loopDelayMs)(),
     tools: (agent, caller) => tools.forCall(agent, caller),
     equipped: (agent) => tools.equipped(agent),

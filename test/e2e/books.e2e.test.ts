@@ -117,3 +117,31 @@ test('a start that an agent file stops touches no database, and leaves no thread
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test('a budget is held against what an answer is sent of tools, too, those of services included', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-budget-'));
+  try {
+    const tool = (i: number): string => `  - http:
+      name: look_${i}
+      description: ${JSON.stringify('Looks something up. '.repeat(190))}
+      method: GET
+      url: https://look.example.com/up
+`;
+    // By itself an answer may cost some three cents; with the tools it is sent it may cost eight.
+    const file = (tools: number): string => `answers: ["*"]
+instructions: You look things up.
+model: { max_output_tokens: 100 }
+budget: { per_call_usd: 0.05 }
+tools:
+${Array.from({ length: tools }, (_, i) => tool(i)).join('')}`;
+    const start = async (tools: number) => {
+      await writeFile(join(folder, 'agent.yaml'), file(tools));
+      const config = readConfig({ AGENTS_DIR: folder, DATA_DIR: join(folder, `data-${tools}`), PORT: '0' });
+      return startServer({ config, log: createLogger({ level: 'silent' }) });
+    };
+    await (await start(1)).close();
+    await expect(start(12)).rejects.toThrow(/budget of \$0\.0500, and one answer may cost \$0\.0[6-9]/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
