@@ -156,7 +156,7 @@ type Prepared = ReturnType<SqliteDatabase['prepare']>;
 /** Texts of statements that stay prepared: Trunkline writes a few dozen, with as many rows as there are. */
 const PREPARED_STATEMENTS = 200;
 /** A longer one writes many rows: it is seldom asked for again, and it would keep what it wrote last. */
-const LONG_TEXT_CHARS = 8_192;
+const LONG_TEXT_CHARS = 2_048;
 
 /** Kysely's dialect asks for the shape of better-sqlite3. To prepare a statement costs as much as to run it: they are kept. */
 export function asKyselyWants(db: DatabaseSync): SqliteDatabase {
