@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { realClock } from '../../src/clock.ts';
 import { TrunklineError } from '../../src/errors.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { PreparedThread } from '../../src/store/database-thread.ts';
 import { printRecord } from '../../src/store/journal-record.ts';
 import { startStore, type StoreOptions } from '../../src/store/start.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -105,6 +106,20 @@ describe.each(ENGINES)('%s', (engine) => {
       code: 'TRK_DATABASE_NEWER',
       message: expect.stringContaining('2099-01-01-later') as string,
     });
+  });
+
+  test('a thread that was prepared and died before it was needed is replaced; one that was taken cannot be discarded', async () => {
+    const dead = new PreparedThread();
+    await dead.discard();
+    const thread = new PreparedThread();
+    for (const prepared of [dead, thread]) {
+      const { store } = await startEngine({ thread: prepared });
+      await prepared.discard();
+      store.append(audited('kept'));
+      await store.settled();
+      expect(store.health).toMatchObject({ state: 'ok' });
+      await store.close();
+    }
   });
 
   test('a worker that dies is started again, and nothing is lost or doubled', async () => {
